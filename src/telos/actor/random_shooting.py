@@ -1,0 +1,104 @@
+"""Random shooting: try many, keep the best. The floor for every other planner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from telos.actor.archive import Candidates
+from telos.actor.noise import coloured_noise
+from telos.actor.search import Search, check_request, require_positive
+from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomShootingConfig:
+    """How much random shooting tries."""
+
+    samples: int = 64
+    """Candidates per iteration."""
+    iterations: int = 3
+    """Independent batches of candidates; none learns from another."""
+    horizon: int = 10
+    """Model steps per candidate."""
+    action_dim: int = 2
+    """Numbers per model step: frame skip times the environment's action dimension."""
+    beta: float = 2.0
+    """Colour of the noise along time; 0 makes all steps independent."""
+    futures: int = 1
+    """Latent draws per candidate."""
+    futures_seed: int = 0
+    """Seed of these draws."""
+
+    def __post_init__(self) -> None:
+        require_positive(
+            samples=self.samples,
+            iterations=self.iterations,
+            horizon=self.horizon,
+            action_dim=self.action_dim,
+            futures=self.futures,
+        )
+
+
+class RandomShooting:
+    """Candidates whose every action is uniform in [-1, 1], correlated along time."""
+
+    def __init__(self, config: RandomShootingConfig | None = None) -> None:
+        self.config = config or RandomShootingConfig()
+
+    @torch.no_grad()
+    def plan(
+        self,
+        dynamics: Dynamics,
+        state: Float[Tensor, "B T D"],
+        objective: Objective,
+        guardrails: Sequence[Guardrail] = (),
+        *,
+        init: Float[Tensor, "B H A"] | None = None,
+        budget: Budget | None = None,
+        generators: Sequence[torch.Generator],
+    ) -> Plan:
+        """Evaluate rest, `init` and random candidates; see `telos.types.Planner`."""
+        config = self.config
+        check_request(state, init, generators, (config.horizon, config.action_dim))
+        search = Search(
+            dynamics=dynamics,
+            state=state,
+            objective=objective,
+            guardrails=guardrails,
+            futures=config.futures,
+            futures_seed=config.futures_seed,
+        )
+        amount = budget or Budget(samples=config.samples, iterations=config.iterations)
+        rest = state.new_zeros(len(state), config.horizon, config.action_dim)
+        seeds = [rest] if init is None else [rest, init.clamp(-1, 1)]
+        candidates = self._shoot(search, amount.samples, seeds, generators)
+        for _ in range(amount.iterations - 1):
+            candidates = self._shoot(search, amount.samples, [], generators)
+        return search.plan(candidates)
+
+    def _shoot(
+        self,
+        search: Search,
+        samples: int,
+        seeds: list[Tensor],
+        generators: Sequence[torch.Generator],
+    ) -> Candidates:
+        config = self.config
+        noise = coloured_noise(
+            generators,
+            max(samples - len(seeds), 0),
+            config.horizon,
+            config.action_dim,
+            config.beta,
+            device=search.state.device,
+        )
+        # The normal distribution function makes every single action uniform.
+        actions = torch.erf(noise / math.sqrt(2))
+        given = [seed[:, None] for seed in seeds]
+        return search.evaluate(torch.cat([*given, actions], dim=1))

@@ -1,0 +1,157 @@
+"""What candidates are worth: cost and margins of one rollout, and who is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from telos.types import Guardrail, Objective, Trajectory
+
+TIE_BREAK = 0.01
+"""Weight of the mean depth of a violation beside its worst depth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Verdict on S candidates of B environments."""
+
+    cost: Float[Tensor, "B S"]
+    """Mean over futures of the energy summed over steps; infinite if unknown."""
+    margins: Float[Tensor, "B S G"]
+    """Smallest margin of each guardrail over steps and futures; -inf if unknown."""
+    violation: Float[Tensor, "B S"]
+    """Depth of the violation, 0 without one; infinite if unknown."""
+    feasible: Bool[Tensor, "B S"]
+    """Finite, and every margin is positive."""
+
+    @property
+    def margin(self) -> Float[Tensor, "B S"]:
+        """Smallest margin over guardrails; infinite where there is none."""
+        return smallest_margin(self.margins)
+
+    def take(self, index: Int[Tensor, "B S2"]) -> Scores:
+        """Those at the given positions along S."""
+        return Scores(
+            cost=take(self.cost, index),
+            margins=take(self.margins, index),
+            violation=take(self.violation, index),
+            feasible=take(self.feasible, index),
+        )
+
+    def join(self, other: Scores) -> Scores:
+        """Both sets, along S."""
+        return Scores(
+            cost=torch.cat([self.cost, other.cost], 1),
+            margins=torch.cat([self.margins, other.margins], 1),
+            violation=torch.cat([self.violation, other.violation], 1),
+            feasible=torch.cat([self.feasible, other.feasible], 1),
+        )
+
+
+def take(values: Tensor, index: Int[Tensor, "B S2"]) -> Tensor:
+    """(B, S, ...) values at (B, S2) positions along S."""
+    return values[torch.arange(len(index), device=index.device)[:, None], index]
+
+
+def score(
+    trajectory: Trajectory, objective: Objective, guardrails: Sequence[Guardrail]
+) -> Scores:
+    """Read cost and margins from a rollout; what is not finite is worth nothing.
+
+    Raises:
+        ValueError: If an objective or a guardrail returns a wrong shape.
+    """
+    energy = objective(trajectory)
+    _require_shape(objective.name, energy, trajectory)
+    cost = energy.mean(2).sum(-1)
+    finite = torch.isfinite(cost) & _finite_states(trajectory)
+    margins, violation = score_margins(trajectory, guardrails)
+    return Scores(
+        cost=torch.where(finite, cost, math.inf),
+        margins=torch.where(finite[..., None], margins, -math.inf),
+        violation=torch.where(finite, violation, math.inf),
+        feasible=finite & (smallest_margin(margins) > 0),
+    )
+
+
+def score_margins(
+    trajectory: Trajectory, guardrails: Sequence[Guardrail]
+) -> tuple[Float[Tensor, "B S G"], Float[Tensor, "B S"]]:
+    """Smallest margins (B, S, G), and the depth of the violation (B, S).
+
+    The depth is that of the worst step, plus a little of the mean over steps: an
+    environment that starts inside a zone has the same worst step whatever it does, and
+    must still prefer the way out.
+    """
+    batch, samples = trajectory.actions.shape[:2]
+    if not guardrails:
+        empty = trajectory.actions.new_zeros(batch, samples)
+        return empty[..., None][..., :0], empty
+    margins, depth = [], None
+    for guardrail in guardrails:
+        margin = guardrail.margin(trajectory)
+        _require_shape(guardrail.name, margin, trajectory)
+        worst = margin.nan_to_num(-math.inf, math.inf, -math.inf).amin(2)
+        margins.append(worst.amin(-1))
+        below = (-worst).clamp_min(0.0)
+        depth = below if depth is None else torch.maximum(depth, below)
+    assert depth is not None
+    violation = depth.amax(-1) + TIE_BREAK * depth.mean(-1)
+    return torch.stack(margins, -1), violation
+
+
+def rank(scores: Scores) -> Int[Tensor, "B S"]:
+    """Candidates from best to worst: feasible by cost, then by depth, unknown last.
+
+    Ties keep their order, so that the first candidate is the fallback of all.
+    """
+    by_cost = scores.cost.argsort(dim=-1, stable=True)
+    depth = torch.where(scores.feasible, -1.0, scores.violation)
+    by_depth = depth.gather(1, by_cost).argsort(dim=-1, stable=True)
+    return by_cost.gather(1, by_depth)
+
+
+def rank_for_search(scores: Scores, penalty: float) -> Int[Tensor, "B S"]:
+    """Candidates from most to least promising: a violation is paid for with cost.
+
+    To rank by feasibility alone drives a search away from every zone, also from the way
+    around it, so that plans more often end in front of it. Here the deepest violation of
+    the population costs `penalty` times the gap between its best and its median
+    candidate: a scale that needs neither the unit of the cost nor that of the margin.
+    """
+    order = rank(scores)
+    if scores.margins.shape[-1] == 0:
+        return order
+    known = torch.isfinite(scores.cost)
+    cost = torch.where(known, scores.cost, math.nan)
+    gap = cost.nanmedian(dim=1, keepdim=True).values - scores.cost.amin(1, keepdim=True)
+    depth = torch.where(torch.isfinite(scores.violation), scores.violation, 0.0)
+    share = depth / depth.amax(1, keepdim=True).clamp_min(1e-12)
+    key = torch.where(known, scores.cost + penalty * gap * share, math.inf)
+    return order.gather(1, key.gather(1, order).argsort(dim=-1, stable=True))
+
+
+def smallest_margin(margins: Float[Tensor, "... G"]) -> Float[Tensor, "..."]:
+    """Minimum over guardrails; infinite where there is none."""
+    if margins.shape[-1] == 0:
+        return torch.full(margins.shape[:-1], math.inf, device=margins.device)
+    return margins.amin(-1)
+
+
+def _finite_states(trajectory: Trajectory) -> Bool[Tensor, "B S"]:
+    # One sum instead of a test per number: NaN and infinity survive it.
+    return torch.isfinite(trajectory.states.flatten(2).sum(-1))
+
+
+def _require_shape(name: str, values: Tensor, trajectory: Trajectory) -> None:
+    expected = trajectory.future.shape[:-1]
+    if values.shape != expected:
+        raise ValueError(
+            f"{name!r} returned shape {tuple(values.shape)}, expected (B, S, K, H) = "
+            f"{tuple(expected)}."
+        )

@@ -1,0 +1,243 @@
+"""The agent: perception, world model, cost, actor and shield, wired as in the figure.
+
+    observation -> encode -> imagine, cost, search -> shield -> action
+
+Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from telos.actor.receding import RecedingHorizon
+from telos.actor.scoring import smallest_margin
+from telos.actor.shield import Shield
+from telos.configurator import Configuration
+from telos.types import (
+    Affect,
+    Certified,
+    Dynamics,
+    Encoder,
+    Guardrail,
+    Objective,
+    Plan,
+    Planner,
+    Streams,
+)
+
+
+class Scale(Protocol):
+    """From normalised actions to the environment's units."""
+
+    def from_unit(self, actions: np.ndarray) -> np.ndarray: ...
+
+
+class WorldModel(Encoder, Dynamics, Protocol):
+    """What the agent needs of a world model."""
+
+    @property
+    def action_scale(self) -> Scale:
+        """Scale of one model step's action: ``frame_skip`` environment actions."""
+        ...
+
+    @property
+    def history(self) -> int:
+        """Frames that the encoder sees, ``frame_skip`` environment steps apart."""
+        ...
+
+    @property
+    def frame_skip(self) -> int:
+        """Environment steps per model step."""
+        ...
+
+
+ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
+"""From the encoded goal to what is wanted."""
+
+
+class Agent:
+    """Acts in B environments towards a goal that is given as an observation.
+
+    Args:
+        world_model: Encodes observations and imagines.
+        objective: Makes the objective from an encoded goal.
+        planner: Searches.
+        guardrails: Hard constraints that planner and shield enforce.
+        shield: The last gate; built from the guardrails if there are any.
+        replan_every: Model steps for which a plan is followed.
+        device: Where tensors live.
+    """
+
+    def __init__(
+        self,
+        *,
+        world_model: WorldModel,
+        objective: ObjectiveFactory,
+        planner: Planner,
+        guardrails: Sequence[Guardrail] = (),
+        shield: Shield | None = None,
+        replan_every: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.world_model = world_model
+        self.guardrails = tuple(guardrails)
+        self.device = torch.device(device)
+        if shield is None and self.guardrails:
+            shield = Shield(dynamics=world_model, guardrails=self.guardrails)
+        self.shield = shield
+        self._make_objective = objective
+        self._horizon = RecedingHorizon(planner, replan_every=replan_every)
+        self._certified: Certified | None = None
+        self._objective: Objective | None = None
+        self._generators: list[torch.Generator] = []
+
+    @classmethod
+    def configured(
+        cls,
+        configuration: Configuration,
+        *,
+        world_model: WorldModel,
+        offered: Callable[[Tensor], Mapping[str, Objective]],
+        device: torch.device | str = "cpu",
+    ) -> Agent:
+        """An agent that deliberates as the configurator said.
+
+        Args:
+            configuration: Planner, weights, guardrails and replanning.
+            world_model: Encodes observations and imagines.
+            offered: From the encoded goal to the objectives that weights may name.
+            device: Where tensors live.
+        """
+        return cls(
+            world_model=world_model,
+            objective=lambda goal: configuration.build_objective(offered(goal)),
+            planner=configuration.build_planner(),
+            guardrails=[rail.to(device) for rail in configuration.guardrails],
+            replan_every=configuration.replan_every,
+            device=device,
+        )
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Start len(seeds) episodes, each with randomness of its own."""
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._frames: deque[Streams] = deque(maxlen=self.world_model.history)
+        self._queue: deque[np.ndarray] = deque()
+        self._horizon.reset()
+        self._certified = None
+
+    def set_goal(self, goal_observation: Streams) -> None:
+        """Say where to go, as one (B, ...) frame of what should be observed.
+
+        The goal is encoded as a history of itself: to be there, at rest. It may change
+        within an episode; the plan on the way to the old one is dropped.
+        """
+        still = [goal_observation] * self.world_model.history
+        goal = self._encode(still)[:, -1]
+        self._objective = self._make_objective(goal)
+        self._horizon.drop_plan()
+
+    @torch.no_grad()
+    def act(self, observation: Streams) -> np.ndarray:
+        """Decide on the next action.
+
+        Args:
+            observation: The newest (B, ...) frame of every stream.
+
+        Returns:
+            (B, A) actions in the environment's units.
+
+        Raises:
+            ValueError: Before `reset` or `set_goal`, or if B is another one.
+        """
+        self._require_ready(observation)
+        if not self._queue:
+            self._queue.extend(self._decide(observation))
+        return self._queue.popleft()
+
+    @property
+    def plan(self) -> Plan:
+        """What the agent intends: the plan that it follows, as it was made."""
+        return self._horizon.plan
+
+    @property
+    def certified(self) -> Certified | None:
+        """What the shield said about the last model step; None without a shield."""
+        return self._certified
+
+    @property
+    def affect(self) -> Affect:
+        """What the agent anticipates of its plan (LeCun 2022, section 3.1.3)."""
+        plan = self.plan
+        margins = list(plan.margins.values())
+        stacked = torch.stack(margins, -1) if margins else plan.cost[:, None][:, :0]
+        return Affect(expected_cost=plan.cost, expected_margin=smallest_margin(stacked))
+
+    def _decide(self, observation: Streams) -> list[np.ndarray]:
+        """One model step: the ``frame_skip`` environment actions that make it up."""
+        self._remember(observation)
+        if self._horizon.due or self.shield is not None:
+            state = self._encode(list(self._frames))
+            if self._horizon.due:
+                self._replan(state)
+            self._certified = self._pass_shield(state)
+        intended = self._horizon.intended[:, 0]
+        action = intended if self._certified is None else self._certified.action
+        self._horizon.advance(self._certified)
+        return self._to_world(action)
+
+    def _remember(self, observation: Streams) -> None:
+        """Keep the newest frames; before an episode's start lies its first frame."""
+        frame = {name: np.array(values) for name, values in observation.items()}
+        missing = 1 if self._frames else self.world_model.history
+        self._frames.extend([frame] * missing)
+
+    def _encode(self, frames: Sequence[Streams]) -> Float[Tensor, "B T D"]:
+        """Frames, oldest first, as states."""
+        stacked = {
+            name: np.stack([frame[name] for frame in frames], axis=1)
+            for name in frames[0]
+        }
+        streams = {
+            name: torch.from_numpy(values).to(self.device)
+            for name, values in stacked.items()
+        }
+        with torch.no_grad():
+            return self.world_model.encode(streams)
+
+    def _replan(self, state: Tensor) -> None:
+        assert self._objective is not None
+        self._horizon.replan(
+            self.world_model, state, self._objective, self.guardrails, self._generators
+        )
+
+    def _pass_shield(self, state: Tensor) -> Certified | None:
+        if self.shield is None:
+            return None
+        intended = self._horizon.intended
+        return self.shield.certify(
+            state, intended[:, 0], rest=intended[:, 1:], backup=self._horizon.backup
+        )
+
+    def _to_world(self, action: Float[Tensor, "B A"]) -> list[np.ndarray]:
+        """A model step's action as environment actions, first one first."""
+        scaled = self.world_model.action_scale.from_unit(action.cpu().numpy())
+        return np.split(scaled, self.world_model.frame_skip, axis=-1)
+
+    def _require_ready(self, observation: Streams) -> None:
+        if not self._generators:
+            raise ValueError("the agent has no episodes; call reset(seeds) first.")
+        if self._objective is None:
+            raise ValueError("the agent has no goal; call set_goal(observation) first.")
+        for name, values in observation.items():
+            if len(values) != len(self._generators):
+                raise ValueError(
+                    f"stream {name!r} holds {len(values)} environments, but reset gave "
+                    f"seeds for {len(self._generators)}."
+                )

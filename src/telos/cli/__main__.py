@@ -1,0 +1,8 @@
+"""`python -m telos.cli` is the command `telos`."""
+
+import sys
+
+from telos.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Episodes in memory, as flat arrays over all frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from telos.envs.world import WorldSpec
+from telos.types import Episode, Streams
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """E episodes, N frames in all; frame t stands with the action that leaves it."""
+
+    observations: Streams
+    """name -> (N, ...)."""
+    labels: Streams
+    """name -> (N, ...)."""
+    actions: np.ndarray
+    """(N, A) float32, environment units; NaN in the row of an episode's last frame."""
+    starts: np.ndarray
+    """(E,) int64, first frame of each episode."""
+    lengths: np.ndarray
+    """(E,) int64, frames of each episode: steps + 1."""
+    seeds: np.ndarray
+    """(E,) int64."""
+    layouts: tuple[Mapping[str, float], ...]
+    spec: WorldSpec
+
+    @classmethod
+    def from_episodes(cls, episodes: Sequence[Episode], spec: WorldSpec) -> Recording:
+        """Join episodes in the given order.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if not episodes:
+            raise ValueError("no episodes: a recording needs at least one")
+        lengths = np.array([e.num_steps + 1 for e in episodes], np.int64)
+        return cls(
+            observations=_join(spec.streams, [e.observations for e in episodes]),
+            labels=_join(spec.labels, [e.labels for e in episodes]),
+            actions=np.concatenate([_with_last_row(e.actions) for e in episodes]),
+            starts=first_frames(lengths),
+            lengths=lengths,
+            seeds=np.array([e.seed for e in episodes], np.int64),
+            layouts=tuple(e.layout for e in episodes),
+            spec=spec,
+        )
+
+    @property
+    def num_episodes(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.actions)
+
+    @property
+    def num_transitions(self) -> int:
+        return self.num_frames - self.num_episodes
+
+    def episode(self, index: int) -> Episode:
+        """Episode ``index``; its arrays are views."""
+        self._check([index])
+        rows = slice(self.starts[index], self.starts[index] + self.lengths[index])
+        return Episode(
+            observations={k: v[rows] for k, v in self.observations.items()},
+            actions=self.actions[rows][:-1],
+            labels={k: v[rows] for k, v in self.labels.items()},
+            seed=int(self.seeds[index]),
+            layout=self.layouts[index],
+        )
+
+    def select(self, episodes: Sequence[int] | np.ndarray) -> Recording:
+        """A copy of some episodes, in the order given.
+
+        Raises:
+            ValueError: If an index is out of range, or none is given.
+        """
+        chosen = self._check(episodes)
+        rows = frame_rows(self.starts[chosen], self.lengths[chosen])
+        return Recording(
+            observations={k: v[rows] for k, v in self.observations.items()},
+            labels={k: v[rows] for k, v in self.labels.items()},
+            actions=self.actions[rows],
+            starts=first_frames(self.lengths[chosen]),
+            lengths=self.lengths[chosen],
+            seeds=self.seeds[chosen],
+            layouts=tuple(self.layouts[i] for i in chosen),
+            spec=self.spec,
+        )
+
+    def _check(self, episodes: Sequence[int] | np.ndarray) -> np.ndarray:
+        return check_indices(episodes, self.num_episodes)
+
+
+def check_indices(episodes: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
+    """Episode indices as int64.
+
+    Raises:
+        ValueError: If there are none, or one is not in [0, count).
+    """
+    indices = np.asarray(episodes, np.int64)
+    if indices.size == 0:
+        raise ValueError("no episodes selected; name at least one")
+    if indices.min() < 0 or indices.max() >= count:
+        raise ValueError(
+            f"episodes {indices.min()} to {indices.max()} were asked for, but there "
+            f"are {count}, numbered from 0"
+        )
+    return indices
+
+
+def first_frames(lengths: np.ndarray) -> np.ndarray:
+    """(E,) first frame of each episode when they are stored one after the other."""
+    return np.cumsum(lengths, dtype=np.int64) - lengths
+
+
+def frame_rows(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Rows of all frames of the episodes, in order."""
+    within = np.arange(lengths.sum()) - np.repeat(first_frames(lengths), lengths)
+    return np.repeat(starts, lengths) + within
+
+
+def _join(names: Mapping[str, object], parts: Sequence[Streams]) -> Streams:
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _with_last_row(actions: np.ndarray) -> np.ndarray:
+    """No action leaves the last frame: its row is NaN, so that a misuse shows."""
+    last = np.full((1, actions.shape[1]), np.nan, np.float32)
+    return np.concatenate([actions, last])

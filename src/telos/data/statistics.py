@@ -1,0 +1,142 @@
+"""Statistics of streams, mergeable and reversible, stored beside a checkpoint.
+
+Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance",
+for merging two sets of moments without loss of precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from telos.data.recording import Recording
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+CONSTANT = 1e-6
+"""A standard deviation below this share of the largest magnitude counts as zero."""
+SLAB_VALUES = 2**22
+"""Values converted to float64 at a time."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StreamStatistics:
+    """Moments and range of a stream, per dimension, or per channel of an image."""
+
+    count: int
+    """Values per dimension."""
+    mean: np.ndarray
+    m2: np.ndarray
+    """Sum of squared deviations from the mean."""
+    min: np.ndarray
+    max: np.ndarray
+
+    @classmethod
+    def of_array(cls, array: np.ndarray) -> StreamStatistics:
+        """Statistics of (N, ...) rows; images (N, H, W, C) give one value per channel.
+
+        Raises:
+            ValueError: If there are no rows, or a value is not finite.
+        """
+        if len(array) == 0:
+            raise ValueError("statistics of no rows; record something first")
+        rows = array.reshape(-1, array.shape[-1]) if array.ndim == 4 else array
+        slab = max(1, SLAB_VALUES // max(1, int(np.prod(rows.shape[1:]))))
+        parts = [cls._of_rows(rows[i : i + slab]) for i in range(0, len(rows), slab)]
+        merged = parts[0]
+        for part in parts[1:]:
+            merged = merged.merge(part)
+        if not np.isfinite(merged.mean).all():
+            raise ValueError("statistics of NaN or infinite values; clean the stream")
+        return merged
+
+    @classmethod
+    def _of_rows(cls, rows: np.ndarray) -> StreamStatistics:
+        values = rows.astype(np.float64)
+        mean = values.mean(axis=0)
+        return cls(
+            count=len(values),
+            mean=mean,
+            m2=((values - mean) ** 2).sum(axis=0),
+            min=values.min(axis=0),
+            max=values.max(axis=0),
+        )
+
+    def merge(self, other: StreamStatistics) -> StreamStatistics:
+        """Statistics of both sets of rows together."""
+        count = self.count + other.count
+        delta = other.mean - self.mean
+        return StreamStatistics(
+            count=count,
+            mean=self.mean + delta * other.count / count,
+            m2=self.m2 + other.m2 + delta**2 * self.count * other.count / count,
+            min=np.minimum(self.min, other.min),
+            max=np.maximum(self.max, other.max),
+        )
+
+    @property
+    def std(self) -> np.ndarray:
+        """Standard deviation of the rows themselves (divided by the count)."""
+        return np.sqrt(self.m2 / self.count)
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which dimensions never change."""
+        magnitude = np.maximum(np.abs(self.min), np.abs(self.max))
+        return self.std <= CONSTANT * magnitude
+
+    @property
+    def scale(self) -> np.ndarray:
+        """What `normalise` divides by: the deviation, or 1 where there is none."""
+        return np.where(self.constant, 1.0, self.std)
+
+    def normalise(self, values: Array) -> Array:
+        """(..., D) to zero mean and unit deviation; constant dimensions are shifted."""
+        mean, scale = _like(values, self.mean), _like(values, self.scale)
+        return (values - mean) / scale
+
+    def denormalise(self, values: Array) -> Array:
+        """Undo `normalise`."""
+        mean, scale = _like(values, self.mean), _like(values, self.scale)
+        return values * scale + mean
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for a checkpoint."""
+        arrays = {n: getattr(self, n).tolist() for n in ("mean", "m2", "min", "max")}
+        return {"count": self.count, **arrays}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> StreamStatistics:
+        arrays = {n: np.asarray(fields[n], float) for n in ("mean", "m2", "min", "max")}
+        return cls(count=int(fields["count"]), **arrays)
+
+
+def of_recording(recording: Recording) -> dict[str, StreamStatistics]:
+    """Statistics of every stream under its name in the file.
+
+    Returns:
+        Keys ``observations/<stream>``, ``labels/<name>`` and ``actions``; the last
+        rows of episodes, which have no action, are left out of the latter.
+    """
+    groups = {"observations": recording.observations, "labels": recording.labels}
+    statistics = {
+        f"{group}/{name}": StreamStatistics.of_array(array)
+        for group, streams in groups.items()
+        for name, array in streams.items()
+    }
+    leaves = np.ones(recording.num_frames, bool)
+    leaves[recording.starts + recording.lengths - 1] = False
+    statistics["actions"] = StreamStatistics.of_array(recording.actions[leaves])
+    return statistics
+
+
+def _like(values: Array, array: np.ndarray) -> Array:
+    """A statistic in the type and device of the values; integers become float32."""
+    if isinstance(values, torch.Tensor):
+        dtype = values.dtype if values.is_floating_point() else torch.float32
+        return torch.as_tensor(array, dtype=dtype, device=values.device)
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float32)
+    return array.astype(dtype)

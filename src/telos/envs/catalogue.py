@@ -1,0 +1,130 @@
+"""The worlds by name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gymnasium
+
+from telos.envs.world import GoalWorld
+
+GYM_PREFIX = "gym:"
+MAZE_PREFIX = "PointMaze_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldEntry:
+    """A world that can be made by its id, described without making it."""
+
+    id: str
+    aliases: tuple[str, ...]
+    summary: str
+    factory: str
+    """``module:class``, imported when the world is made."""
+    success: str
+    """The usual success rule in words; a protocol may choose another."""
+
+    def load(self) -> Callable[..., GoalWorld]:
+        """The world's class."""
+        module, name = self.factory.split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+_TWO_ROOMS = WorldEntry(
+    id="two-rooms",
+    aliases=("TwoRooms-v0",),
+    summary="a wall, a door, 64 x 64 pixels; layouts random per episode or fixed",
+    factory="telos.envs.two_rooms:TwoRooms",
+    success="within 4.5 px of the goal",
+)
+_POINT_MAZE = WorldEntry(
+    id="point-maze",
+    aliases=("PointMaze_UMaze-v3", "PointMaze_Medium-v3", "PointMaze_Large-v3"),
+    summary="a point mass in a MuJoCo maze, seen from above in 64 x 64 pixels",
+    factory="telos.envs.point_maze:PointMaze",
+    success="within 0.5 m of the goal",
+)
+_GYMNASIUM = WorldEntry(
+    id="gym:<id>",
+    aliases=(),
+    summary="any registered gymnasium environment with continuous actions",
+    factory="telos.envs.gymnasium_world:GymnasiumWorld",
+    success="named by the protocol, in the unit of the state",
+)
+
+
+def list_worlds() -> tuple[WorldEntry, ...]:
+    """All worlds; the last one stands for every gymnasium environment."""
+    return _TWO_ROOMS, _POINT_MAZE, _GYMNASIUM
+
+
+def make_world(env_id: str, num_envs: int = 1, **options: object) -> GoalWorld:
+    """Make a batched world.
+
+    Args:
+        env_id: ``two-rooms``, ``point-maze``, a PointMaze id of gymnasium-robotics,
+            ``gym:<id>`` or any id that is registered with gymnasium.
+        num_envs: B, the number of environments.
+        **options: Of the world's class, as stored in ``WorldSpec.options``.
+
+    Raises:
+        ValueError: If the id or an option is unknown; close matches are named.
+        ImportError: If the world needs a package that is not installed.
+    """
+    if env_id in (_TWO_ROOMS.id, *_TWO_ROOMS.aliases):
+        return _build(_TWO_ROOMS, num_envs, options)
+    if env_id == _POINT_MAZE.id:
+        return _build(_POINT_MAZE, num_envs, options)
+    if env_id.startswith(MAZE_PREFIX):
+        return _build(_POINT_MAZE, num_envs, {"maze_id": env_id, **options})
+    name = env_id.removeprefix(GYM_PREFIX)
+    if not _is_registered(name):
+        raise ValueError(_unknown(env_id))
+    return _build(_GYMNASIUM, num_envs, {"env_id": name, **options})
+
+
+def _build(entry: WorldEntry, num_envs: int, options: dict[str, object]) -> GoalWorld:
+    factory = entry.load()
+    known = [name for name in inspect.signature(factory).parameters if name != "env_id"]
+    for name in options:
+        if name not in (*known, "env_id"):
+            raise ValueError(
+                f"{entry.id!r} has no option {name!r}: expected one of "
+                f"{', '.join(known)}."
+            )
+    return factory(num_envs=num_envs, **options)
+
+
+def _is_registered(env_id: str) -> bool:
+    """Whether gymnasium can make an id; imports the module of ``module:id``."""
+    module, _, _ = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    name = env_id.rpartition(":")[2]
+    if name not in gymnasium.registry:
+        _register_robotics()
+    return name in gymnasium.registry
+
+
+def _register_robotics() -> None:
+    """Register the environments of gymnasium-robotics where it is installed."""
+    if importlib.util.find_spec("gymnasium_robotics") is not None:
+        gymnasium.register_envs(importlib.import_module("gymnasium_robotics"))
+
+
+def _unknown(env_id: str) -> str:
+    own = [n for e in list_worlds()[:-1] for n in (e.id, *e.aliases)]
+    names = {name.lower(): name for name in (*gymnasium.registry, *own)}
+    asked = env_id.removeprefix(GYM_PREFIX).lower()
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+    hint = f" Did you mean {', '.join(repr(names[n]) for n in near)}?" if near else ""
+    return (
+        f"unknown environment {env_id!r}.{hint} Choose two-rooms, point-maze or "
+        "gym:<any registered gymnasium id>. To use your own, register it with "
+        "gymnasium in a module and say 'gym:your_module:YourEnv-v0'."
+    )

@@ -1,0 +1,137 @@
+"""The MuJoCo side of a point maze: model, physics of one step, camera."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from telos.envs.headless import fast_renderer, require_gl
+from telos.envs.images import area_resize
+
+State = Any
+"""A mujoco.MjData; the binding ships without types."""
+IMAGE = 64
+"""Side of a frame, pixels."""
+SUPERSAMPLE = 4
+"""Frames are drawn this much larger and averaged: cheaper than multi-sampling."""
+BALL_PIXELS = 6.0
+"""Diameter of the drawn ball, pixels; its collision radius stays 0.1 m."""
+SPEED_LIMIT = 5.0
+"""The environment clips each velocity component to this before a step, m/s."""
+FLOOR_COLOUR = (0.16, 0.22, 0.30, 1.0)
+
+
+class MazeScene:
+    """One compiled maze; B states share it."""
+
+    def __init__(self, maze_id: str, supersample: int = SUPERSAMPLE) -> None:
+        """Compile the maze of a registered gymnasium-robotics environment.
+
+        Raises:
+            ImportError: If gymnasium-robotics, mujoco or a GL library is missing.
+            ValueError: If the id is no point maze.
+        """
+        require_gl()
+        self._mujoco = _import_mujoco()
+        self.model, self.walls = _load(maze_id)
+        self._supersample = supersample
+        self._renderer: Any = None
+        self._camera = self._top_down()
+
+    @property
+    def view(self) -> float:
+        """Side of the square that a frame shows, metres: the maze and half its rim."""
+        return float(max(self.walls.shape) - 1)
+
+    def new_state(self, position: np.ndarray) -> State:
+        """A state at rest at a position (2,), metres."""
+        data = self._mujoco.MjData(self.model)
+        data.qpos[:] = position
+        self._mujoco.mj_forward(self.model, data)
+        return data
+
+    def advance(self, data: State, action: np.ndarray, repeat: int) -> None:
+        """Hold an action (2,) for some simulator steps of 0.01 s, in place."""
+        for _ in range(repeat):
+            data.qvel[:] = np.clip(data.qvel, -SPEED_LIMIT, SPEED_LIMIT)
+            self._mujoco.mj_forward(self.model, data)
+            data.ctrl[:] = action
+            self._mujoco.mj_step(self.model, data)
+
+    def render(self, data: State) -> np.ndarray:
+        """(64, 64, 3) uint8, seen from above; x to the right, y upwards."""
+        if self._renderer is None:
+            self._renderer = self._start_renderer()
+        self._renderer.update_scene(data, self._camera)
+        return area_resize(self._renderer.render(), IMAGE)
+
+    def to_pixels(self, positions: np.ndarray) -> np.ndarray:
+        """(..., 2) image coordinates of positions in metres, y downwards."""
+        scale = IMAGE / self.view
+        flipped = positions * np.array([1.0, -1.0])
+        return IMAGE / 2 + scale * flipped
+
+    def close(self) -> None:
+        """Release the renderer; a later ``render`` starts a new one."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _start_renderer(self) -> Any:
+        self._dress()
+        return fast_renderer(self.model, IMAGE * self._supersample)
+
+    def _dress(self) -> None:
+        """Hide the target, draw the ball large enough and the floor plain.
+
+        The floor's texture takes three quarters of the drawing time and hides the ball.
+        """
+        model = self.model
+        model.site("target").rgba[3] = 0.0
+        model.site("particle_site").size[0] = BALL_PIXELS / 2 * self.view / IMAGE
+        ground = model.geom("ground")
+        ground.matid[0] = -1
+        ground.rgba[:] = FLOOR_COLOUR
+        ground.size[:2] = max(self.walls.shape)
+        model.vis.global_.orthographic = 1
+        model.vis.global_.fovy = self.view
+
+    def _top_down(self) -> Any:
+        camera = self._mujoco.MjvCamera()
+        camera.type = self._mujoco.mjtCamera.mjCAMERA_FREE
+        camera.lookat[:] = 0.0
+        camera.distance, camera.azimuth, camera.elevation = 10.0, 90.0, -90.0
+        return camera
+
+
+def _import_mujoco() -> Any:
+    """The mujoco module, with the mazes registered."""
+    try:
+        import gymnasium_robotics
+        import mujoco
+    except ImportError as error:
+        raise ImportError(
+            'point mazes need MuJoCo: pip install "telos[sim]".', name=error.name
+        ) from error
+    gymnasium.register_envs(gymnasium_robotics)
+    return mujoco
+
+
+def _load(maze_id: str) -> tuple[Any, np.ndarray]:
+    """Model and walls (rows, columns) of a registered maze."""
+    env = gymnasium.make(maze_id, disable_env_checker=True)
+    maze = getattr(env.unwrapped, "maze", None)
+    model = getattr(env.unwrapped, "model", None)
+    if maze is None or model is None or model.nq != 2:
+        raise ValueError(
+            f"{maze_id!r} is no point maze: expected an id like 'PointMaze_UMaze-v3' "
+            f"or 'PointMaze_Medium-v3'. Use 'gym:{maze_id}' for any other environment."
+        )
+    walls = np.array([[cell == 1 for cell in row] for row in maze.maze_map])
+    # The library leaves the description that it compiled in the temporary folder.
+    os.unlink(env.unwrapped.tmp_xml_file_path)  # type: ignore[attr-defined]
+    env.close()
+    return model, walls

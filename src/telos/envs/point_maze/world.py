@@ -1,0 +1,267 @@
+"""A point mass in a MuJoCo maze, seen from above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from telos.envs.checks import check_actions, check_count, check_option, check_seeds
+from telos.envs.errors import NotOfferedError
+from telos.envs.mixture import MixturePolicy
+from telos.envs.point_maze.behaviour import GoalPolicy, VisitPolicy, sample_free
+from telos.envs.point_maze.scene import IMAGE, SUPERSAMPLE, MazeScene
+from telos.envs.random_policy import RandomPolicy
+from telos.envs.visibility import VisibilityMap
+from telos.envs.world import Goal, Step, StreamSpec, WorldSpec
+from telos.envs.zones import Zone, zone_factors, zone_from_option
+from telos.types import Dynamics, Objective, Policy, Streams
+
+BALL_RADIUS = 0.1
+"""Radius of the ball that collides, metres."""
+ROUTE_CLEARANCE = 0.25
+"""Distance that scripted ways keep from walls, metres."""
+START_NOISE = 0.25
+"""A start lies within this of the middle of a cell along each axis, metres."""
+GOAL_NOISE = 0.35
+"""The same for goals."""
+GOAL_DISTANCE, FAR_PATH = 1.0, 2.5
+"""Shortest straight distance of start and goal; shortest way under the rule far."""
+ZONE_ROOM = 0.15
+"""Starts and goals keep this far from a zone, metres."""
+SIMULATOR_STEPS = 300
+"""Step limit of the registered environment, in simulator steps of 0.01 s."""
+WANDER_CORRELATION = 0.95
+ATTEMPTS = 1000
+
+
+class PointMaze:
+    """B point masses in one maze, with the physics of gymnasium-robotics.
+
+    The action (2,) in [-1, 1] is a force. The agent sees ``pixels`` (64, 64, 3) and
+    ``proprio``, its velocity (2,) in m/s. Labels are ``position`` (m) and ``velocity``
+    (m/s). Start and goal are free places; an episode never stops by itself.
+    """
+
+    success_radius = 0.5
+    """Usual distance within which a goal counts as reached, metres."""
+    goal_rules = ("random", "far")
+    behaviours = ("mixed", "waypoint", "random", "wander")
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        maze_id: str = "PointMaze_UMaze-v3",
+        action_repeat: int = 1,
+        zone: Mapping[str, object] | None = None,
+        supersample: int = SUPERSAMPLE,
+        max_steps: int | None = None,
+    ) -> None:
+        """Build B mazes; call ``reset`` before anything else.
+
+        Args:
+            num_envs: B.
+            maze_id: A registered PointMaze environment; only its maze is taken.
+            action_repeat: Simulator steps of 0.01 s per step of the world.
+            zone: A keep-out zone in metres, see ``zones.zone_from_option``.
+            supersample: Frames are drawn this much larger and averaged.
+            max_steps: Usual step limit; 300 simulator steps unless told.
+
+        Raises:
+            ImportError: If MuJoCo or a GL library is missing.
+            ValueError: If an option is out of range.
+        """
+        check_count("num_envs", num_envs)
+        check_count("action_repeat", action_repeat)
+        check_count("supersample", supersample)
+        self._num_envs, self._repeat = num_envs, action_repeat
+        self._zone_option = zone
+        self._zone: Zone | None = None
+        self._scene = MazeScene(maze_id, supersample)
+        walls = self._scene.walls
+        self._map = VisibilityMap(walls, BALL_RADIUS)
+        self._routes = VisibilityMap(walls, ROUTE_CLEARANCE)
+        steps = max_steps or SIMULATOR_STEPS // action_repeat
+        self._spec = _spec(
+            max_steps=steps,
+            maze_id=maze_id,
+            action_repeat=action_repeat,
+            zone=zone,
+            supersample=supersample,
+        )
+        self._states = []
+
+    @property
+    def spec(self) -> WorldSpec:
+        return self._spec
+
+    @property
+    def num_envs(self) -> int:
+        return self._num_envs
+
+    @property
+    def zone(self) -> Zone | None:
+        """The zones of the running episodes, fields (B,)."""
+        return self._zone
+
+    def reset(self, seeds: Sequence[int]) -> Step:
+        """Start B new episodes at rest; the seed alone decides the start."""
+        seeds = check_seeds(seeds, self._num_envs)
+        if self._zone_option is not None:
+            self._zone = zone_from_option(self._zone_option, self._num_envs)
+        rngs = [np.random.default_rng([seed, 0]) for seed in seeds]
+        starts = [self._sample(rng, START_NOISE) for rng in rngs]
+        self._states = [self._scene.new_state(start) for start in starts]
+        return self._show(np.stack(starts))
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Apply B forces (B, 2), clipped to [-1, 1]."""
+        self._check_started()
+        actions = np.clip(check_actions(actions, self._num_envs, 2), -1.0, 1.0)
+        previous = self._positions()
+        for state, action in zip(self._states, actions, strict=True):
+            self._scene.advance(state, action, self._repeat)
+        return self._show(previous)
+
+    def layout(self) -> list[dict[str, float]]:
+        """The zone of each running episode, metres; the maze itself is fixed."""
+        self._check_started()
+        if self._zone is None:
+            return [{} for _ in self._states]
+        return [zone_factors(self._zone, index) for index in range(self._num_envs)]
+
+    def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
+        """Goals at rest: ``random`` free places, or ``far``: at least 2.5 m to go."""
+        self._check_started()
+        check_option("goal rule", rule, self.goal_rules)
+        seeds = check_seeds(seeds, self._num_envs)
+        rows = zip(seeds, self._positions(), strict=True)
+        return self.goal_at(np.stack([self._goal(rule, seed, at) for seed, at in rows]))
+
+    def goal_at(self, positions: np.ndarray) -> Goal:
+        """Goals at rest at positions (B, 2), metres."""
+        positions = check_actions(positions, self._num_envs, 2)
+        states = [self._scene.new_state(position) for position in positions]
+        pixels = np.stack([self._scene.render(state) for state in states])
+        still = np.zeros((self._num_envs, 2), np.float32)
+        return Goal(
+            observations={"pixels": pixels, "proprio": still},
+            labels={"position": positions.astype(np.float32), "velocity": still},
+        )
+
+    def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
+        """(B,) straight distance to the goal, metres."""
+        return np.linalg.norm(labels["position"] - goal.labels["position"], axis=-1)
+
+    def path_length(self, labels: Streams, goal: Goal) -> np.ndarray:
+        """(B,) shortest way around the walls, metres; a zone is not walked around."""
+        return self._map.length(labels["position"], goal.labels["position"])
+
+    def behaviour(self, name: str) -> Policy:
+        """``waypoint``, ``random``, ``wander``, or ``mixed``: 70 % waypoint, else wander."""
+        check_option("behaviour", name, self.behaviours)
+        bounds = self._spec.action_low, self._spec.action_high
+        if name == "random":
+            return RandomPolicy(*bounds)
+        wander = RandomPolicy(*bounds, WANDER_CORRELATION)
+        if name == "wander":
+            return wander
+        visit = VisitPolicy(self._routes)
+        return visit if name == "waypoint" else MixturePolicy(visit, wander, 0.7)
+
+    def greedy(self, goal: Goal) -> Policy:
+        """The floor: steer straight for the goal, ignoring walls."""
+        return GoalPolicy(goal.labels["position"], None)
+
+    def expert(self, goal: Goal) -> Policy:
+        """The ceiling: steer along the shortest way; knows no zone."""
+        return GoalPolicy(goal.labels["position"], self._routes)
+
+    def oracle(self, goal: Goal) -> tuple[Dynamics, Objective]:
+        """Not offered.
+
+        Raises:
+            NotOfferedError: Always; thousands of MuJoCo steps per decision would make
+                the ceiling slower than the rest of an evaluation.
+        """
+        raise NotOfferedError(
+            "point-maze offers no exact dynamics for planning: use expert(goal), which "
+            "steers along the shortest way, as the ceiling."
+        )
+
+    def exact_state(self) -> np.ndarray:
+        """(B, 1, 4) float64 position (m) and velocity (m/s)."""
+        self._check_started()
+        rows = [np.concatenate([s.qpos, s.qvel]) for s in self._states]
+        return np.stack(rows)[:, None]
+
+    def close(self) -> None:
+        """Release the renderer."""
+        self._scene.close()
+
+    def _positions(self) -> np.ndarray:
+        return np.stack([state.qpos for state in self._states]).copy()
+
+    def _show(self, previous: np.ndarray) -> Step:
+        positions = self._positions()
+        velocity = np.stack([state.qvel for state in self._states]).astype(np.float32)
+        pixels = np.stack([self._scene.render(state) for state in self._states])
+        margins = {}
+        if self._zone is not None:
+            margins["zone"] = self._zone.swept_margin(previous, positions)
+        return Step(
+            observations={"pixels": pixels, "proprio": velocity},
+            labels={"position": positions.astype(np.float32), "velocity": velocity},
+            terminated=np.zeros(self._num_envs, bool),
+            margins=margins,
+        )
+
+    def _sample(self, rng: np.random.Generator, noise: float) -> np.ndarray:
+        """(2,) free place outside the zone."""
+        for _ in range(ATTEMPTS):
+            place = sample_free(rng, self._scene.walls, noise)
+            if self._zone is None or self._zone.margin(place[None])[0] > ZONE_ROOM:
+                return place
+        raise self._no_room("start")
+
+    def _goal(self, rule: str, seed: int, start: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng([seed, 2])
+        for _ in range(ATTEMPTS):
+            goal = self._sample(rng, GOAL_NOISE)
+            apart = float(np.linalg.norm(goal - start)) >= GOAL_DISTANCE
+            way = self._map.length(start[None], goal[None])[0] if apart else 0.0
+            if apart and (rule == "random" or way >= FAR_PATH):
+                return goal
+        raise self._no_room(f"{rule} goal")
+
+    def _no_room(self, what: str) -> ValueError:
+        return ValueError(
+            f"no free {what} was found in {ATTEMPTS} draws with "
+            f"zone={self._zone_option!r}: make the zone smaller or move it."
+        )
+
+    def _check_started(self) -> None:
+        if not self._states:
+            raise ValueError(
+                "no episode is running: call reset(seeds) with one seed per "
+                "environment first."
+            )
+
+
+def _spec(max_steps: int, **options: object) -> WorldSpec:
+    return WorldSpec(
+        id="point-maze",
+        action_low=np.full(2, -1.0, np.float32),
+        action_high=np.full(2, 1.0, np.float32),
+        streams={
+            "pixels": StreamSpec(shape=(IMAGE, IMAGE, 3), dtype="uint8"),
+            "proprio": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
+        },
+        labels={
+            "position": StreamSpec(shape=(2,), dtype="float32", unit="m"),
+            "velocity": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
+        },
+        max_steps=max_steps,
+        options={**options, "max_steps": max_steps},
+    )

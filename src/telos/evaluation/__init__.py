@@ -1,0 +1,1 @@
+"""Evaluation: protocols as files, floors, ceilings, intervals, probes."""

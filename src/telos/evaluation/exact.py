@@ -1,0 +1,103 @@
+"""The ceiling's actor: plans with a world's exact dynamics and its true metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from telos.actor.icem import ICEM, ICEMConfig
+from telos.cost.readout import identity_readout
+from telos.data.actions import ActionScale
+from telos.envs.world import Goal, GoalWorld, Step
+from telos.evaluation.results import Decision
+from telos.evaluation.zones import zone_guardrails
+from telos.types import Guardrail, Plan
+
+POSITION_DIMS = (0, 1)
+"""Where an exact state holds the position."""
+REPLAN_EVERY = 4
+"""Steps executed per plan: with exact dynamics what was planned is what happens."""
+BUFFER = 0.05
+"""Kept from a zone beyond its edge, so that rounding never enters it, world units."""
+
+
+class ExactActor:
+    """iCEM on the exact dynamics of the running episodes.
+
+    What it fails at is the fault of the search or of the budget, never of a model: it
+    is the ceiling for every learned model that plans with the same search.
+    """
+
+    def __init__(
+        self,
+        world: GoalWorld,
+        *,
+        guarded: bool = True,
+        config: ICEMConfig | None = None,
+    ) -> None:
+        """Take the world that will be acted in.
+
+        Args:
+            world: Offers ``oracle`` and ``exact_state``.
+            guarded: Whether the zones of the episodes are respected.
+            config: Of the search.
+        """
+        self._world, self._guarded = world, guarded
+        self._planner = ICEM(config or ICEMConfig(action_dim=world.spec.action_dim))
+        self._scale = ActionScale(world.spec.action_low, world.spec.action_high)
+        self._plan: Plan | None = None
+        self._age = 0
+
+    def reset(self, seeds: Sequence[int], goal: Goal) -> None:
+        """Take the exact dynamics and the zones of the episodes just started."""
+        self._dynamics, self._objective = self._world.oracle(goal)
+        self._guardrails = self._rails() if self._guarded else ()
+        self._generators = [torch.Generator().manual_seed(int(s)) for s in seeds]
+        self._plan, self._age = None, 0
+
+    def act(self, step: Step) -> np.ndarray:
+        """(B, A) next actions of the plan, renewed every ``REPLAN_EVERY`` steps."""
+        self._age = (self._age + 1) % REPLAN_EVERY
+        if self._plan is None or self._age == 0:
+            self._plan, self._age = self._search(self._plan), 0
+        return self._scale.from_unit(self._plan.actions[:, self._age].cpu().numpy())
+
+    def record(self) -> Decision | None:
+        """The newest plan if the last action was its first."""
+        if self._plan is None or self._age > 0:
+            return None
+        return decision_of(self._plan, self._plan.states[..., list(POSITION_DIMS)])
+
+    def _search(self, old: Plan | None) -> Plan:
+        state = torch.as_tensor(self._world.exact_state(), dtype=torch.float32)
+        return self._planner.plan(
+            self._dynamics,
+            state,
+            self._objective,
+            self._guardrails,
+            init=None if old is None else shifted(old.actions, REPLAN_EVERY),
+            generators=self._generators,
+        )
+
+    def _rails(self) -> tuple[Guardrail, ...]:
+        dim = self._world.exact_state().shape[-1]
+        unit = self._world.spec.labels["position"].unit
+        readout = identity_readout(dim, POSITION_DIMS, name="position", unit=unit)
+        return zone_guardrails(self._world.layout(), readout, BUFFER)
+
+
+def shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:
+    """(B, H, A) the tail of a plan, its last action repeated: the next warm start."""
+    last = actions[:, -1:].expand(-1, min(steps, actions.shape[1]), -1)
+    return torch.cat([actions[:, steps:], last], dim=1)
+
+
+def decision_of(plan: Plan, positions: torch.Tensor | None) -> Decision:
+    """What an evaluation keeps of a plan; positions are (B, K, H+1, 2)."""
+    return Decision(
+        status=plan.status,
+        evaluations=plan.evaluations,
+        imagined=None if positions is None else positions.detach().cpu().numpy(),
+    )

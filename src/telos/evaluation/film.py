@@ -1,0 +1,54 @@
+"""An episode as a film: the frames with path, goal, zones and imagined futures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from telos.evaluation.drawing import (
+    GOAL,
+    IMAGINED,
+    PATH,
+    STATUS,
+    Canvas,
+    Extent,
+    draw_zones,
+)
+from telos.evaluation.results import Trace
+
+SIDE = 384
+"""The shorter side of a film is at least this many pixels."""
+
+
+def film(trace: Trace, extent: Extent | None) -> np.ndarray:
+    """(T+1, H, W, 3) uint8 frames; without an extent nothing is drawn in."""
+    scale = -(-SIDE // min(trace.frames.shape[1:3]))
+    height, width = trace.frames.shape[1:3]
+    place = extent or Extent(left=0, right=width, top=0, bottom=height)
+    canvases = [Canvas(frame, scale, place) for frame in trace.frames]
+    for step, canvas in enumerate(canvases):
+        if extent is not None:
+            _annotate(canvas, trace, step)
+        _status(canvas, trace, step)
+    return np.stack([canvas.array() for canvas in canvases])
+
+
+def _annotate(canvas: Canvas, trace: Trace, step: int) -> None:
+    draw_zones(canvas, trace.zones)
+    decision = _decision(trace, step)
+    if decision is not None and decision < len(trace.imagined):
+        for future in trace.imagined[decision]:
+            canvas.polyline(future, IMAGINED)
+    canvas.polyline(trace.positions[: step + 1], PATH)
+    canvas.dot(trace.goal_position, GOAL, radius=7)
+
+
+def _status(canvas: Canvas, trace: Trace, step: int) -> None:
+    decision = _decision(trace, step)
+    if decision is not None and trace.status[decision] in STATUS:
+        canvas.frame(STATUS[trace.status[decision]])
+
+
+def _decision(trace: Trace, step: int) -> int | None:
+    """Index of the newest decision at a step; None before the first."""
+    index = int(np.searchsorted(trace.decision_steps, step, side="right")) - 1
+    return index if index >= 0 else None

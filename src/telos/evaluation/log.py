@@ -1,0 +1,123 @@
+"""The log of one batch of running episodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from telos.envs.world import Goal, GoalWorld, Step
+from telos.evaluation.protocol import Protocol
+from telos.evaluation.results import Decision, EpisodeResult, Trace
+from telos.evaluation.zones import zone_entries
+
+PIXELS, POSITION = "pixels", "position"
+"""The stream and the label that pictures are made of."""
+
+
+class BatchLog:
+    """Collects the steps of B episodes, then says what each came to.
+
+    Environments that have terminated stay in the batch but are no longer counted.
+    """
+
+    def __init__(
+        self,
+        world: GoalWorld,
+        protocol: Protocol,
+        seeds: Sequence[int],
+        start: Step,
+        goal: Goal,
+    ) -> None:
+        self.protocol, self.seeds, self.goal = protocol, tuple(seeds), goal
+        self._world = world
+        self._layouts = world.layout()
+        self._shortest = np.asarray(world.path_length(start.labels, goal))
+        self._alive = ~np.asarray(start.terminated, dtype=bool)
+        self._distances = [np.asarray(world.distance(start.labels, goal))]
+        self._margins: list[np.ndarray] = []
+        self._alive_at: list[np.ndarray] = []
+        self._pictures = [start]
+        self._decisions: list[tuple[int, Decision]] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether any environment that counts has not terminated."""
+        return bool(self._alive[: len(self.seeds)].any())
+
+    def add(self, step: Step, decision: Decision | None) -> None:
+        """Append what an action, and the decision behind it, led to."""
+        if decision is not None:
+            self._decisions.append((len(self._alive_at), decision))
+        self._alive_at.append(self._alive.copy())
+        self._distances.append(np.asarray(self._world.distance(step.labels, self.goal)))
+        if step.margins:
+            self._margins.append(np.min(list(step.margins.values()), axis=0))
+        self._alive &= ~np.asarray(step.terminated, dtype=bool)
+        self._pictures.append(step)
+
+    def results(self) -> list[EpisodeResult]:
+        """One result per seed; environments that only filled the batch have none."""
+        return [self._result(row) for row in range(len(self.seeds))]
+
+    def trace(self, row: int, success: bool) -> Trace | None:
+        """Pictures of one episode; None if the world shows no pixels or positions."""
+        start = self._pictures[0]
+        if PIXELS not in start.observations or POSITION not in start.labels:
+            return None
+        steps = self._num_steps(row)
+        shown = self._pictures[: steps + 1]
+        decisions = [(at, d) for at, d in self._decisions if at < max(steps, 1)]
+        return Trace(
+            seed=self.seeds[row],
+            success=success,
+            frames=np.stack([step.observations[PIXELS][row] for step in shown]),
+            goal=np.asarray(self.goal.observations[PIXELS][row]),
+            positions=np.stack([step.labels[POSITION][row] for step in shown]),
+            goal_position=np.asarray(self.goal.labels[POSITION][row]),
+            decision_steps=np.array([at for at, _ in decisions], dtype=np.int64),
+            imagined=_imagined([d for _, d in decisions], row),
+            status=tuple(d.status[row] for _, d in decisions),
+            zones=zone_entries(self._layouts[row]),
+        )
+
+    def _result(self, row: int) -> EpisodeResult:
+        steps = self._num_steps(row)
+        distances = np.stack(self._distances)[: steps + 1, row]
+        within = distances <= self.protocol.radius
+        hit, ended = bool(within.any()), bool(within[-1])
+        margins = np.array([margin[row] for margin in self._margins[:steps]])
+        statuses = Counter(d.status[row] for at, d in self._decisions if at < steps)
+        return EpisodeResult(
+            seed=self.seeds[row],
+            success=hit if self.protocol.success == "first-hit" else ended,
+            hit=hit,
+            ended_there=ended,
+            first_hit=int(within.argmax()) if hit else None,
+            start_distance=float(self._shortest[row]),
+            final_distance=float(distances[-1]),
+            steps=steps,
+            entries=_entries(margins),
+            min_margin=float(margins.min()) if len(margins) else None,
+            statuses=dict(statuses),
+            layout=dict(self._layouts[row]),
+        )
+
+    def _num_steps(self, row: int) -> int:
+        return int(sum(alive[row] for alive in self._alive_at))
+
+
+def _entries(margins: np.ndarray) -> int:
+    """How often a series of margins goes from safe to violated; it starts as safe."""
+    inside = margins < 0
+    before = np.concatenate([[False], inside[:-1]])
+    return int((inside & ~before[: len(inside)]).sum())
+
+
+def _imagined(decisions: Sequence[Decision], row: int) -> np.ndarray:
+    """(N, K, H+1, 2) imagined positions of one environment."""
+    rows = [d.imagined[row] for d in decisions if d.imagined is not None]
+    if len(rows) < max(len(decisions), 1):
+        return np.zeros((0, 1, 1, 2), np.float32)
+    return np.stack(rows).astype(np.float32)

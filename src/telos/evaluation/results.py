@@ -1,0 +1,121 @@
+"""What passes through an evaluation: actors, their decisions, results and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, runtime_checkable
+from typing import Protocol as Interface
+
+import numpy as np
+
+from telos.envs.world import Goal, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What an actor thought when it planned, for a batch of B environments."""
+
+    status: tuple[str, ...]
+    """certified, backup or infeasible."""
+    evaluations: int
+    """Model evaluations per environment."""
+    imagined: np.ndarray | None = None
+    """(B, K, H+1, 2) imagined positions, in the unit of the position label."""
+
+
+class Actor(Interface):
+    """Whatever can be evaluated: an agent, a scripted policy, an exact planner."""
+
+    def reset(self, seeds: Sequence[int], goal: Goal) -> None:
+        """Start B episodes; all randomness must follow from the seeds."""
+        ...
+
+    def act(self, step: Step) -> np.ndarray:
+        """(B, A) actions in the world's own units."""
+        ...
+
+
+@runtime_checkable
+class Deciding(Interface):
+    """An actor that plans and can say what it planned."""
+
+    def record(self) -> Decision | None:
+        """The decision behind the last action; None if it only followed a plan."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeResult:
+    """One episode in numbers, lengths in the unit of the protocol."""
+
+    seed: int
+    success: bool
+    """By the rule of the protocol."""
+    hit: bool
+    """Came within the radius at any time (the first-hit rule)."""
+    ended_there: bool
+    """Was within the radius at the end (the last-step rule)."""
+    first_hit: int | None
+    """Number of actions before it first was within the radius."""
+    start_distance: float
+    """Shortest collision-free way to the goal at the start."""
+    final_distance: float
+    """Straight distance to the goal at the end."""
+    steps: int
+    """Actions until the budget was used up or the world terminated."""
+    entries: int
+    """How often a zone was entered."""
+    min_margin: float | None
+    """Smallest true margin; below zero means a violation. None without a zone."""
+    statuses: Mapping[str, int]
+    """Decisions by status."""
+    layout: Mapping[str, float]
+    """Factors of the episode, to see which ones failures have in common."""
+
+    @property
+    def violated(self) -> bool:
+        return self.min_margin is not None and self.min_margin < 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """One episode in pictures."""
+
+    seed: int
+    success: bool
+    frames: np.ndarray
+    """(T+1, H, W, 3) uint8."""
+    goal: np.ndarray
+    """(H, W, 3) uint8."""
+    positions: np.ndarray
+    """(T+1, 2)."""
+    goal_position: np.ndarray
+    """(2,)."""
+    decision_steps: np.ndarray
+    """(N,) step at which each decision was made."""
+    imagined: np.ndarray
+    """(N, K, H+1, 2); N is 0 if the actor imagines nothing."""
+    status: tuple[str, ...]
+    """(N,) status of each decision."""
+    zones: tuple[Mapping[str, Any], ...]
+    """Keep-out zones of the episode, as entries of a zones file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeResults:
+    """All episodes of a protocol."""
+
+    episodes: tuple[EpisodeResult, ...]
+    traces: tuple[Trace, ...]
+    """A few episodes, failures first."""
+    decision_ms: np.ndarray
+    """Milliseconds of each planning call divided by the environments it served."""
+    evaluations: float
+    """Mean model evaluations per decision and environment."""
+    num_envs: int
+    """Environments per planning call, to read `decision_ms` by."""
+
+    def count(self, name: str) -> int:
+        """In how many episodes a boolean of `EpisodeResult` holds."""
+        return sum(bool(getattr(episode, name)) for episode in self.episodes)

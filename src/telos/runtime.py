@@ -1,0 +1,255 @@
+"""What the computation runs on: device, dtype, threads, seeds, each with its reason.
+
+torch is imported inside functions, so that the command line can start without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Dtype = Literal["float32", "bfloat16"]
+
+_PACKAGES = ("torch", "numpy", "gymnasium", "h5py", "safetensors", "av", "mujoco")
+
+_BFLOAT16_PROBE = """
+import torch
+x = torch.randn(256, 256, dtype=torch.bfloat16, requires_grad=True)
+(torch.nn.functional.linear(x, x) @ x).sum().backward()
+"""
+"""Matrix products large enough for the processor's matrix unit, both directions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """The choices made once at start; everything else is told, not asked."""
+
+    device: str
+    """A torch device: cpu, cuda:0, mps."""
+    dtype: Dtype
+    """Dtype of matrix products under `autocast`; parameters are always float32."""
+    threads: int
+    """Threads of one CPU operation."""
+    reasons: tuple[str, ...]
+    """Why each choice fell as it did, for people."""
+
+    def autocast(self) -> AbstractContextManager:
+        """Context for the forward pass; does nothing in float32."""
+        if self.dtype == "float32":
+            return contextlib.nullcontext()
+        import torch
+
+        return torch.autocast(self.device.partition(":")[0], dtype=torch.bfloat16)
+
+
+def choose_runtime(
+    device: str = "auto", dtype: str = "auto", threads: int | None = None
+) -> Runtime:
+    """Choose device, dtype and threads, and set torch's number of threads.
+
+    Args:
+        device: auto, cpu, mps, cuda or cuda:N.
+        dtype: auto, float32 or bfloat16.
+        threads: Threads of one CPU operation; None keeps torch's choice.
+
+    Raises:
+        ValueError: If the device or dtype is unknown or does not work here.
+    """
+    import torch
+
+    if threads is not None:
+        if threads < 1:
+            raise ValueError(f"threads is {threads}, expected at least 1.")
+        torch.set_num_threads(threads)
+    chosen_device, device_reason = _choose_device(device)
+    chosen_dtype, dtype_reason = _choose_dtype(dtype, chosen_device)
+    used = torch.get_num_threads()
+    why = "asked for" if threads is not None else "torch's choice for this machine"
+    return Runtime(
+        device=chosen_device,
+        dtype=chosen_dtype,
+        threads=used,
+        reasons=(
+            f"device: {chosen_device} ({device_reason})",
+            f"dtype: {chosen_dtype} ({dtype_reason})",
+            f"threads: {used} ({why})",
+        ),
+    )
+
+
+def _choose_device(device: str) -> tuple[str, str]:
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0", torch.cuda.get_device_name(0)
+        built = torch.version.cuda is not None
+        return "cpu", "no CUDA device found" if built else "torch has no CUDA build"
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise ValueError(
+            f"unknown device {device!r}; expected auto, cpu, mps, cuda or cuda:N."
+        )
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {device!r} is not here ({torch.cuda.device_count()} CUDA devices "
+            "found). Use --device auto or --device cpu."
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps' is not here. Use --device auto or --device cpu.")
+    return f"cuda:{index or 0}" if kind == "cuda" else kind, "asked for"
+
+
+def _choose_dtype(dtype: str, device: str) -> tuple[Dtype, str]:
+    import torch
+
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise ValueError(
+            f"unknown dtype {dtype!r}; expected auto, float32 or bfloat16."
+        )
+    if dtype == "float32":
+        return "float32", "asked for"
+    if dtype == "bfloat16":
+        if device == "cpu":
+            _require_bfloat16_on_cpu()
+        return "bfloat16", "asked for"
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bfloat16", "autocast: fast on this GPU, parameters stay float32"
+        return "float32", "this GPU has no bfloat16 units"
+    return "float32", f"safe and exact on {device}"
+
+
+@functools.cache
+def _require_bfloat16_on_cpu() -> None:
+    """Try bfloat16 products in a process that may die.
+
+    Some virtual CPUs advertise a matrix unit (AMX) that they do not have: the first
+    product then ends the process with SIGILL, which no `except` can catch.
+    """
+    probe = subprocess.run(
+        [sys.executable, "-c", _BFLOAT16_PROBE], capture_output=True, text=True
+    )
+    if probe.returncode == 0:
+        return
+    last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+    if probe.returncode < 0:
+        last = f"killed by {signal.Signals(-probe.returncode).name}"
+    raise ValueError(
+        f"bfloat16 matrix products do not work on this CPU ({last}). Use --dtype "
+        "float32, the default on CPUs."
+    )
+
+
+def generators(seeds: Sequence[int], device: str = "cpu") -> list[torch.Generator]:
+    """One generator per seed, so that an environment's draws depend on it alone."""
+    import torch
+
+    return [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
+
+
+def seed_all(seed: int) -> None:
+    """Seed the global generators of Python, numpy and torch (weights draw from it)."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def machine() -> dict[str, Any]:
+    """The machine that a result was measured on."""
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {
+        "cpu": _cpu_model(),
+        "cores": usable_cores(),
+        "memory_bytes": _memory_bytes(),
+        "gpu": gpu,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Installed versions of the packages that decide a result; None if absent."""
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def commit() -> str:
+    """Commit of the source that runs: 12 hex digits, with +dirty when it was edited.
+
+    "unknown" when the package was not imported from its own git checkout; a virtual
+    environment inside someone else's repository does not count.
+    """
+    here = Path(__file__).resolve()
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return "unknown"
+    head = _git(here.parent, "rev-parse", "--short=12", "HEAD")
+    if not head:
+        return "unknown"
+    edited = _git(
+        here.parent, "status", "--porcelain", "--untracked-files=no", "--", "."
+    )
+    return f"{head}+dirty" if edited else head
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

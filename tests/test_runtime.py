@@ -1,0 +1,166 @@
+"""Device, dtype and seeds are chosen with a reason and refused with a remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from telos import runtime
+from telos.runtime import (
+    choose_runtime,
+    commit,
+    generators,
+    machine,
+    peak_memory_bytes,
+    seed_all,
+    versions,
+)
+
+WITHOUT_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    runtime._require_bfloat16_on_cpu.cache_clear()
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    runtime._require_bfloat16_on_cpu.cache_clear()
+
+
+@WITHOUT_CUDA
+def test_without_a_gpu_auto_is_cpu_in_float32_and_says_why() -> None:
+    chosen = choose_runtime()
+    assert (chosen.device, chosen.dtype) == ("cpu", "float32")
+    assert [reason.split(":")[0] for reason in chosen.reasons] == [
+        "device",
+        "dtype",
+        "threads",
+    ]
+    assert "CUDA" in chosen.reasons[0]
+    assert isinstance(chosen.autocast(), contextlib.nullcontext)
+
+
+def test_a_gpu_gets_bfloat16_only_if_it_has_it(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a GPU")
+    for has_it, dtype in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation, h=has_it: h
+        )
+        assert choose_runtime().dtype == dtype
+        assert choose_runtime().device == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "unknown device 'gpu'; expected auto, cpu"),
+        ({"device": "cuda:x"}, "unknown device 'cuda:x'"),
+        ({"device": "cuda:99"}, "'cuda:99' is not here.*Use --device auto"),
+        ({"dtype": "float16"}, "unknown dtype 'float16'"),
+        ({"threads": 0}, "threads is 0, expected at least 1"),
+    ],
+)
+def test_what_does_not_work_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        choose_runtime(**options)
+
+
+def test_threads_are_set() -> None:
+    assert choose_runtime(device="cpu", threads=1).threads == 1
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("probe", "message"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "killed by SIGILL"),
+        ("raise RuntimeError('no such kernel')", "no such kernel"),
+    ],
+)
+def test_a_cpu_that_dies_on_bfloat16_is_found_out_in_time(
+    probe, message, monkeypatch
+) -> None:
+    monkeypatch.setattr(runtime, "_BFLOAT16_PROBE", probe)
+    with pytest.raises(ValueError, match=rf"{message}.*Use --dtype float32"):
+        choose_runtime(device="cpu", dtype="bfloat16")
+
+
+def test_a_cpu_with_bfloat16_may_be_asked_for_it(monkeypatch) -> None:
+    monkeypatch.setattr(runtime, "_BFLOAT16_PROBE", "pass")
+    chosen = choose_runtime(device="cpu", dtype="bfloat16")
+    assert chosen.dtype == "bfloat16"
+    with chosen.autocast():
+        assert torch.get_autocast_dtype("cpu") == torch.bfloat16
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_a_runtime_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        choose_runtime(device="cpu").device = "cuda"  # type: ignore[misc]
+
+
+def test_generators_draw_by_their_own_seed_alone() -> None:
+    together = [torch.rand(3, generator=g) for g in generators([3, 5, 3])]
+    alone = torch.rand(3, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(together[1], alone)
+    assert torch.equal(together[0], together[2])
+    assert not torch.equal(together[0], together[1])
+
+
+def test_seed_all_repeats_every_global_source() -> None:
+    def draws() -> tuple[float, float]:
+        return float(torch.rand(())), float(np.random.rand())
+
+    seed_all(7)
+    first = draws()
+    seed_all(7)
+    assert draws() == first
+    seed_all(8)
+    assert draws() != first
+
+
+def test_the_machine_is_described() -> None:
+    facts = machine()
+    assert facts["cores"] >= 1
+    assert facts["memory_bytes"] > 2**28
+    assert facts["torch"] == torch.__version__
+    assert versions()["numpy"] == np.__version__
+
+
+def test_peak_memory_counts_bytes_of_this_process() -> None:
+    before = peak_memory_bytes()
+    block = np.ones(64 * 2**20, dtype=np.uint8)
+    assert 2**25 < before < 2**40
+    assert peak_memory_bytes() >= before
+    assert block.any()
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True)
+
+
+def test_the_commit_is_that_of_the_package_only(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "site" / "runtime.py"
+    file.parent.mkdir()
+    file.write_text("x = 1\n")
+    monkeypatch.setattr(runtime, "__file__", str(file))
+    assert commit() == "unknown"  # no repository at all
+    (tmp_path / "mine.txt").write_text("someone else's project")
+    _git(tmp_path, "init", "--quiet")
+    _git(tmp_path, "add", "mine.txt")
+    _git(tmp_path, "commit", "--quiet", "--no-verify", "-m", "theirs")
+    assert commit() == "unknown"  # a repository, but not of this file
+    _git(tmp_path, "add", "site/runtime.py")
+    _git(tmp_path, "commit", "--quiet", "--no-verify", "-m", "ours")
+    assert len(commit()) == 12
+    file.write_text("x = 2\n")
+    assert commit().endswith("+dirty")
