@@ -73,12 +73,7 @@ def collect(
         FileExistsError: If the file exists and no way to deal with it was chosen.
         OSError: If the disk is full; finished episodes are kept.
     """
-    if episodes < 1 or steps < 1:
-        raise ValueError(
-            f"{episodes} episodes of {steps} steps: both must be at least 1"
-        )
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected 0 or more")
+    _check_numbers(episodes, steps, seed)
     began = time.monotonic()
     wanted = range(seed, seed + episodes)
     writer = EpisodeWriter(
@@ -192,6 +187,15 @@ class _Tape:
         ):
             for name, array in tape.items():
                 array[:, self.time] = streams[name]
+
+
+def _check_numbers(episodes: int, steps: int, seed: int) -> None:
+    if episodes < 1 or steps < 1:
+        raise ValueError(
+            f"{episodes} episodes of {steps} steps: both must be at least 1"
+        )
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected 0 or more")
 
 
 def _blank(streams: Streams, steps: int) -> dict[str, np.ndarray]:

@@ -93,7 +93,7 @@ def test_good_recording_passes_every_check(path: Path) -> None:
 def test_nan_in_a_stream_is_an_error(path: Path) -> None:
     recording = EpisodeFile(path).load()
     recording.labels["position"][3] = np.nan
-    assert levels(recording)["non-finite values"] == "error"
+    assert levels(recording)["non-finite values in actions and labels"] == "error"
 
 
 def test_constant_and_saturated_actions_warn(path: Path) -> None:

@@ -68,6 +68,8 @@ def test_images_give_one_value_per_channel() -> None:
     assert statistics.count == 50 * 8 * 6
     np.testing.assert_allclose(statistics.mean, images.mean((0, 1, 2)))
     np.testing.assert_allclose(statistics.std, images.std((0, 1, 2)))
+    np.testing.assert_array_equal(statistics.min, images.min((0, 1, 2)))
+    np.testing.assert_array_equal(statistics.max, images.max((0, 1, 2)))
     assert statistics.normalise(torch.from_numpy(images)).dtype == torch.float32
 
 
@@ -86,7 +88,11 @@ def test_statistics_of_nothing_or_nan(bad: np.ndarray) -> None:
 
 def test_statistics_of_a_recording_leave_out_missing_actions() -> None:
     episodes = [make_episode(0, 3), make_episode(1, 5)]
-    statistics = of_recording(Recording.from_episodes(episodes, drift_spec()))
+    recording = Recording.from_episodes(episodes, drift_spec())
+    statistics = of_recording(recording)
+    assert list(of_recording(recording, ["actions"])) == ["actions"]
+    with pytest.raises(ValueError, match=r"no streams \['sound'\]"):
+        of_recording(recording, ["sound"])
     assert set(statistics) == {
         "observations/pixels",
         "observations/state",

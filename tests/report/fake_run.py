@@ -20,7 +20,9 @@ ZONE = {
 SUCCESS = {"k": 196, "n": 200, "low": 0.950, "high": 0.992}
 
 
-def write_fake_run(path: Path, *, seed: int = 0, guarded: bool = True) -> Path:
+def write_fake_run(
+    path: Path, *, seed: int = 0, guarded: bool = True, steps: int = 40
+) -> Path:
     """Write a complete run folder and return its path."""
     rng = np.random.default_rng(seed)
     path.mkdir(parents=True)
@@ -29,9 +31,9 @@ def write_fake_run(path: Path, *, seed: int = 0, guarded: bool = True) -> Path:
     write(path / "diagnostics.json", diagnostics())
     rows = "".join(json.dumps(row) + "\n" for row in metrics(rng))
     (path / "metrics.jsonl").write_text(rows)
-    write_evaluation(path, "rooms-random", rng, zone=None)
+    write_evaluation(path, "rooms-random", rng, None, steps)
     if guarded:
-        write_evaluation(path, "rooms-zone", rng, zone=ZONE)
+        write_evaluation(path, "rooms-zone", rng, ZONE, steps)
     return path
 
 
@@ -111,11 +113,11 @@ def metrics(rng: np.random.Generator) -> list[dict]:
 
 
 def write_evaluation(
-    path: Path, name: str, rng: np.random.Generator, zone: dict | None
+    path: Path, name: str, rng: np.random.Generator, zone: dict | None, steps: int
 ) -> None:
     """evaluation.json and traces.npz of one protocol."""
     folder = path / "evaluations" / name
-    episodes = [episode(i, rng, zone) for i in range(SUCCESS["n"])]
+    episodes = [episode(i, rng, zone, steps) for i in range(SUCCESS["n"])]
     write(folder / "evaluation.json", evaluation(name, episodes, zone))
     arrays: dict[str, np.ndarray] = {"extent": np.array([0.0, 64.0, 0.0, 64.0])}
     shown = [e for e in episodes if not e["success"]] + episodes[10:]
@@ -124,16 +126,18 @@ def write_evaluation(
     np.savez_compressed(folder / "traces.npz", **arrays)
 
 
-def episode(index: int, rng: np.random.Generator, zone: dict | None) -> dict:
+def episode(
+    index: int, rng: np.random.Generator, zone: dict | None, steps: int
+) -> dict:
     success = index not in (3, 77, 120, 181)
     distance = abs(rng.normal()) * 1.2 if success else 9.0 + 12 * rng.random()
     return {
         "seed": 1_000_000 + index,
         "success": success,
         "final_distance": float(distance),
-        "first_hit": int(30 + 50 * rng.random()) if success else None,
+        "first_hit": int(steps * (0.15 + 0.25 * rng.random())) if success else None,
         "min_margin": float(0.3 + 6 * rng.random()) if zone else None,
-        "steps": 200,
+        "steps": steps,
     }
 
 

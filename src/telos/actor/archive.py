@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from telos.actor.scoring import Scores, rank, take
+from telos.actor.scoring import Scores, best, take
 from telos.types import Trajectory
 
 
@@ -61,11 +61,11 @@ class Archive:
     def add(self, candidates: Candidates) -> None:
         """Show evaluated candidates to the archive; earlier ones win ties."""
         self.seen += candidates.actions.shape[1]
-        best = candidates.take(rank(candidates.scores)[:, :1])
+        leader = candidates.take(best(candidates.scores)[:, None])
         if self._best is not None:
-            both = self._best.join(best)
-            best = both.take(rank(both.scores)[:, :1])
-        self._best = best
+            both = self._best.join(leader)
+            leader = both.take(best(both.scores)[:, None])
+        self._best = leader
 
     @property
     def best(self) -> Candidates:

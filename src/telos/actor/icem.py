@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from telos.actor.noise import coloured_noise
-from telos.actor.scoring import rank_for_search
+from telos.actor.scoring import rank_for_search, take
 from telos.actor.search import Search, check_request, require_positive
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
@@ -126,7 +126,7 @@ class ICEM:
             actions = self._draw(proposal, count, generators)
             candidates = search.evaluate(actions)
             order = rank_for_search(candidates.scores, config.penalty)
-            elites = candidates.take(order[:, : config.elites]).actions
+            elites = take(candidates.actions, order[:, : config.elites])
             proposal = self._refit(proposal, elites)
         return search.plan(candidates)
 

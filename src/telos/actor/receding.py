@@ -51,8 +51,10 @@ class RecedingHorizon:
 
     @property
     def due(self) -> bool:
-        """Whether the next action needs a new plan."""
-        return self._plan is None or self._age >= self.replan_every
+        """Whether the next action needs a new plan: none, old or used up."""
+        if self._plan is None:
+            return True
+        return self._age >= min(self.replan_every, self._plan.actions.shape[1])
 
     @property
     def plan(self) -> Plan:

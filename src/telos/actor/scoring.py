@@ -105,11 +105,17 @@ def score_margins(
     return torch.stack(margins, -1), violation
 
 
-def rank(scores: Scores) -> Int[Tensor, "B S"]:
-    """Candidates from best to worst: feasible by cost, then by depth, unknown last.
+def best(scores: Scores) -> Int[Tensor, " B"]:
+    """The cheapest feasible candidate; without any, the one that violates least.
 
-    Ties keep their order, so that the first candidate is the fallback of all.
+    The first one wins ties, so that it is the fallback where nothing is known.
     """
+    cheapest = torch.where(scores.feasible, scores.cost, math.inf).argmin(1)
+    return torch.where(scores.feasible.any(1), cheapest, scores.violation.argmin(1))
+
+
+def rank(scores: Scores) -> Int[Tensor, "B S"]:
+    """All candidates: feasible ones by cost, then by depth, unknown last."""
     by_cost = scores.cost.argsort(dim=-1, stable=True)
     depth = torch.where(scores.feasible, -1.0, scores.violation)
     by_depth = depth.gather(1, by_cost).argsort(dim=-1, stable=True)
@@ -120,20 +126,22 @@ def rank_for_search(scores: Scores, penalty: float) -> Int[Tensor, "B S"]:
     """Candidates from most to least promising: a violation is paid for with cost.
 
     To rank by feasibility alone drives a search away from every zone, also from the way
-    around it, so that plans more often end in front of it. Here the deepest violation of
+    around it, so that plans more often end in front of it. Here the worst violation of
     the population costs `penalty` times the gap between its best and its median
     candidate: a scale that needs neither the unit of the cost nor that of the margin.
     """
-    order = rank(scores)
     if scores.margins.shape[-1] == 0:
-        return order
+        return scores.cost.argsort(dim=-1, stable=True)
     known = torch.isfinite(scores.cost)
     cost = torch.where(known, scores.cost, math.nan)
-    gap = cost.nanmedian(dim=1, keepdim=True).values - scores.cost.amin(1, keepdim=True)
+    cheapest = scores.cost.amin(1, keepdim=True)
+    gap = cost.nanmedian(dim=1, keepdim=True).values - cheapest
+    # If all cost the same, the violation alone decides.
+    gap = torch.maximum(gap, 1e-6 * (1 + cheapest.abs()))
     depth = torch.where(torch.isfinite(scores.violation), scores.violation, 0.0)
     share = depth / depth.amax(1, keepdim=True).clamp_min(1e-12)
     key = torch.where(known, scores.cost + penalty * gap * share, math.inf)
-    return order.gather(1, key.gather(1, order).argsort(dim=-1, stable=True))
+    return key.argsort(dim=-1, stable=True)
 
 
 def smallest_margin(margins: Float[Tensor, "... G"]) -> Float[Tensor, "..."]:

@@ -13,6 +13,7 @@ import tyro
 from telos.cli.common import CommonOptions
 
 if TYPE_CHECKING:
+    from telos.evaluation.actors import AgentParts
     from telos.evaluation.evaluate import Evaluation, Progress
     from telos.evaluation.protocol import Protocol
 
@@ -44,8 +45,8 @@ class Command:
     """Zones file with one keep-out zone that the agent must respect."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error and probes."""
-    baselines: bool = True
-    """Run random and straight-line floors and the ceiling too."""
+    no_baselines: bool = False
+    """Leave out the random and straight-line floors and the ceiling."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 
 
@@ -98,28 +99,30 @@ def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
                 world,
                 actor,
                 protocol,
-                baselines=command.baselines,
+                baselines=not command.no_baselines,
                 extent=extent_of(world.spec),
                 progress=progress,
             )
     if command.data is None:
         return evaluation
-    return _with_model(command, evaluation, actor.agent)
+    return _with_model(command, evaluation, actor.parts)
 
 
-def _with_model(command: Command, evaluation: Evaluation, agent: Any) -> Evaluation:
+def _with_model(
+    command: Command, evaluation: Evaluation, parts: AgentParts
+) -> Evaluation:
     """Add what is measured on recorded episodes."""
     from telos.data.store import EpisodeFile
     from telos.evaluation.model import measure_model
     from telos.evaluation.open_loop import LabelReadOut
 
     assert command.data is not None
-    readout = agent.readouts.get("position")
+    readout = parts.readouts.get("position")
     label = None
     if readout is not None:
         label = LabelReadOut(read=readout, label="position", unit=readout.unit)
     recording = EpisodeFile(command.data).load()
-    measures = measure_model(agent.model, recording, label, seed=command.common.seed)
+    measures = measure_model(parts.model, recording, label, seed=command.common.seed)
     return evaluation.with_model(measures.open_loop, measures.probes)
 
 

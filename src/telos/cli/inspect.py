@@ -25,7 +25,7 @@ telos inspect rooms.h5 --json
 """
 
 SAMPLE_EPISODES = 64
-"""Episodes whose frames are read for the checks; tables always cover the whole file."""
+"""Episodes whose observations are read for the checks; all else is read in full."""
 BINS = 32
 BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -52,19 +52,20 @@ class Command:
 
 def run(command: Command) -> dict[str, Any]:
     """Read, check, draw and print."""
-    from telos.data.checks import check_recording
+    from telos.data.checks import check_streams, check_tables
     from telos.data.store import EpisodeFile
 
     file = EpisodeFile(command.file)
     _refuse_existing(command)
+    tables = file.load(streams=[])
     sample = file.load(_spread(file.num_episodes, SAMPLE_EPISODES))
-    findings = check_recording(sample)
+    findings = [*check_tables(tables), *check_streams(sample)]
     pictures = _draw(command, file)
-    facts = _facts(file, sample)
+    facts = _facts(file, tables)
     facts["checks"] = [asdict(finding) for finding in findings]
     facts["pictures"] = [str(path) for path in pictures]
     if not command.common.json:
-        _show(file, sample, facts)
+        _show(facts, sample.num_episodes)
     return facts
 
 
@@ -98,7 +99,7 @@ def _draw(command: Command, file: EpisodeFile) -> list[Path]:
     return [path for path in (command.sheet, command.video) if path is not None]
 
 
-def _facts(file: EpisodeFile, sample: Recording) -> dict[str, Any]:
+def _facts(file: EpisodeFile, tables: Recording) -> dict[str, Any]:
     steps = file.lengths - 1
     return {
         "path": str(file.path),
@@ -113,7 +114,7 @@ def _facts(file: EpisodeFile, sample: Recording) -> dict[str, Any]:
         "seeds": {"min": file.seeds.min(), "max": file.seeds.max()},
         "layout": _layout_ranges(file),
         "streams": list(_streams(file)),
-        "actions": list(_actions(sample)),
+        "actions": list(_actions(tables)),
     }
 
 
@@ -131,11 +132,11 @@ def _streams(file: EpisodeFile) -> Iterator[dict[str, Any]]:
             yield {"name": f"{group}/{name}", **fields}
 
 
-def _actions(sample: Recording) -> Iterator[dict[str, Any]]:
+def _actions(tables: Recording) -> Iterator[dict[str, Any]]:
     from telos.data.checks import histogram, transitions
 
-    rows = sample.actions[transitions(sample)]
-    spec = sample.spec
+    rows = tables.actions[transitions(tables)]
+    spec = tables.spec
     for dim in range(spec.action_dim):
         low, high = float(spec.action_low[dim]), float(spec.action_high[dim])
         yield {
@@ -147,15 +148,15 @@ def _actions(sample: Recording) -> Iterator[dict[str, Any]]:
         }
 
 
-def _show(file: EpisodeFile, sample: Recording, facts: dict[str, Any]) -> None:
+def _show(facts: dict[str, Any], sampled: int) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
     console.print(_summary_table(facts))
     console.print(_stream_table(facts))
     console.print(_action_table(facts))
-    share = f"{sample.num_episodes} of {file.num_episodes} episodes"
-    console.print(f"\n[bold]checks[/bold] (on {share})")
+    share = f"observations of {sampled} episodes, all else of {facts['episodes']}"
+    console.print(f"\n[bold]checks[/bold] ({share})")
     for finding in facts["checks"]:
         colour = COLOURS[finding["level"]]
         label = f"[{colour}]{finding['level']:>7}[/{colour}]"
@@ -179,7 +180,7 @@ def _summary_table(facts: dict[str, Any]) -> Table:
         "digest": facts["digest"][:16],
     }
     for name, value in facts["layout"].items():
-        rows[f"layout {name}"] = f"{value['min']:g} to {value['max']:g}"
+        rows[f"layout {name}"] = f"{value['min']:.4g} to {value['max']:.4g}"
     for name, text in rows.items():
         table.add_row(f"[bold]{name}[/bold]", text)
     return table

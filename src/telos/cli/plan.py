@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,19 @@ import tyro
 from telos.cli.common import CommonOptions
 
 if TYPE_CHECKING:
-    from telos.envs.world import GoalWorld
+    import numpy as np
+
     from telos.evaluation.protocol import Protocol
-    from telos.evaluation.results import EpisodeResults, Trace
+    from telos.evaluation.results import EpisodeResult, EpisodeResults, Trace
 
 EXAMPLES = """
 telos plan runs/rooms --video out.mp4
 telos plan runs/rooms --goal goal.png --video out.mp4
 telos plan runs/rooms --guard zones.json --seed 7 --video out.mp4
 """
+
+RANDOM = "random"
+"""The goal is sampled by the protocol's rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Command:
 
     run: tyro.conf.Positional[Path]
     """Run folder."""
-    goal: str = "random"
+    goal: str = RANDOM
     """`random` (a goal of the protocol's rule) or an image of the goal (.png)."""
     guard: Path | None = None
     """Zones file with one keep-out zone."""
@@ -53,7 +58,9 @@ def run(command: Command) -> dict[str, Any]:
     results = _act(command, protocol)
     episode = results.episodes[0]
     if command.video is not None:
-        _write(command, protocol, results.traces[0])
+        if not results.traces:
+            raise ValueError(f"{protocol.world!r} shows no pixels that could be filmed")
+        _write(command.video, protocol, results.traces[0], command.fps)
     if not command.common.json:
         _show(command, protocol, results)
     return {**jsonable(episode), "video": command.video and str(command.video)}
@@ -82,63 +89,73 @@ def _check(command: Command) -> None:
     """Refuse before acting what would fail after it."""
     if command.video is not None and command.video.suffix != ".mp4":
         raise ValueError(f"the film {str(command.video)!r} must end in .mp4")
-    if command.goal != "random" and not Path(command.goal).is_file():
-        raise FileNotFoundError(
-            f"no goal image {command.goal!r}; give the path of an image, or `random`"
-        )
 
 
 def _act(command: Command, protocol: Protocol) -> EpisodeResults:
     from telos.envs import make_world
-    from telos.evaluation.actors import actor_from_run
+    from telos.evaluation.actors import actor_from_run, pursuing, read_goal
     from telos.evaluation.episodes import run_episodes
 
     world = make_world(protocol.world, num_envs=1, **protocol.world_options)
     with contextlib.closing(world):
+        image = None
+        if command.goal != RANDOM:
+            image = read_goal(Path(command.goal), world.spec.streams["pixels"].shape)
         actor = actor_from_run(
             command.run, world, protocol, device=command.common.device
         )
-        goal = _goal_world(command, world)
-        return run_episodes(goal, actor, protocol, num_traces=1)
+        results = run_episodes(world, pursuing(actor, image), protocol, num_traces=1)
+        return results if image is None else without_truth(results, image)
 
 
-def _goal_world(command: Command, world: GoalWorld) -> GoalWorld:
-    """The world itself, or one that poses the goal of an image."""
-    from telos.evaluation.goal_image import ImageGoalWorld, read_goal
+def without_truth(results: EpisodeResults, image: np.ndarray) -> EpisodeResults:
+    """Results of an episode towards an image, whose true position nobody knows."""
+    import numpy as np
 
-    if command.goal == "random":
-        return world
-    size = world.spec.streams["pixels"].shape
-    return ImageGoalWorld(world, read_goal(Path(command.goal), size))
+    unknown = {"success": False, "hit": False, "ended_there": False, "first_hit": None}
+    nan = float("nan")
+    episodes = tuple(
+        replace(episode, final_distance=nan, start_distance=nan, **unknown)
+        for episode in results.episodes
+    )
+    traces = tuple(
+        replace(trace, goal=image, goal_position=np.full(2, nan))
+        for trace in results.traces
+    )
+    return replace(results, episodes=episodes, traces=traces)
 
 
-def _write(command: Command, protocol: Protocol, trace: Trace) -> None:
+def _write(path: Path, protocol: Protocol, trace: Trace, fps: int) -> None:
     from telos.evaluation.drawing import Extent
     from telos.evaluation.extents import EXTENTS
     from telos.evaluation.film import film
     from telos.evaluation.video import write_mp4
 
-    assert command.video is not None
     numbers = EXTENTS.get(protocol.world)
     extent = None if numbers is None else Extent.of(numbers)
-    write_mp4(command.video, film(trace, extent), command.fps)
+    write_mp4(path, film(trace, extent), fps)
 
 
 def _show(command: Command, protocol: Protocol, results: EpisodeResults) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
-    episode = results.episodes[0]
     for trace in results.traces:
         for step, status in zip(trace.decision_steps, trace.status, strict=True):
             x, y = trace.positions[step]
             console.print(f"step {step:>4}  at ({x:.1f}, {y:.1f})  {status}")
-    outcome = "reached" if episode.success else "missed"
-    console.print(
-        f"goal {outcome}: {episode.final_distance:.2f} {protocol.unit} away after "
-        f"{episode.steps} steps"
-    )
+    episode = results.episodes[0]
+    console.print(outcome(episode, protocol.unit))
     if episode.min_margin is not None:
         console.print(f"smallest true margin {episode.min_margin:.2f} {protocol.unit}")
     if command.video is not None:
         console.print(f"film {command.video}")
+
+
+def outcome(episode: EpisodeResult, unit: str) -> str:
+    """How the episode ended, in a line."""
+    if math.isnan(episode.final_distance):
+        return f"{episode.steps} steps towards the image; its true place is not known"
+    word = "reached" if episode.success else "missed"
+    distance = f"{episode.final_distance:.2f} {unit}"
+    return f"goal {word}: {distance} away after {episode.steps} steps"

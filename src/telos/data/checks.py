@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from telos.data.recording import Recording
+from telos.types import Streams
 
 Level = Literal["ok", "warning", "error"]
 
@@ -30,19 +31,33 @@ class Finding:
 
 
 def check_recording(recording: Recording) -> list[Finding]:
-    """Run every check; image streams may be left out of the recording.
+    """Run every check: `check_tables` and `check_streams`."""
+    return [*check_tables(recording), *check_streams(recording)]
 
-    Checks for non-finite values, actions that never change or are mostly at a bound,
-    streams that do not move, seeds that occur twice, and actions that stand one row
-    beside the frame that they leave.
+
+def check_tables(recording: Recording) -> list[Finding]:
+    """Check actions, labels and seeds; observations may be left out of the recording.
+
+    Looks for non-finite values, actions that never change or are mostly at a bound,
+    seeds that occur twice, and actions that stand one row beside the frame that they
+    leave.
     """
+    actions = recording.actions[transitions(recording)]
+    labels = {f"labels/{name}": array for name, array in recording.labels.items()}
     return [
-        *_non_finite(recording),
-        *_constant_actions(recording),
-        *_saturated_actions(recording),
-        *_still_streams(recording),
-        *_repeated_seeds(recording),
+        _non_finite("actions and labels", {"actions": actions, **labels}),
+        _constant_actions(actions),
+        _saturated_actions(recording, actions),
+        _repeated_seeds(recording),
         *_alignment(recording),
+    ]
+
+
+def check_streams(recording: Recording) -> list[Finding]:
+    """Check that observations are finite, and move when actions are taken."""
+    return [
+        _non_finite("observations", recording.observations),
+        *_still_streams(recording),
     ]
 
 
@@ -67,38 +82,32 @@ def explained_variance(inputs: np.ndarray, targets: np.ndarray) -> float:
     return 1.0 - float(((centred - fit) ** 2).sum()) / total
 
 
-def _non_finite(recording: Recording) -> Iterator[Finding]:
-    rows = transitions(recording)
-    arrays = {"actions": recording.actions[rows]}
-    arrays |= {f"observations/{k}": v for k, v in recording.observations.items()}
-    arrays |= {f"labels/{k}": v for k, v in recording.labels.items()}
+def _non_finite(where: str, arrays: Streams) -> Finding:
     bad = {
         name: int((~np.isfinite(array)).sum())
         for name, array in arrays.items()
         if array.dtype.kind == "f"
     }
-    bad = {name: count for name, count in bad.items() if count}
-    text = ", ".join(f"{name} has {count}" for name, count in bad.items())
-    yield _finding("non-finite values", text, level="error", fine="none")
+    text = ", ".join(f"{name} has {count}" for name, count in bad.items() if count)
+    check = f"non-finite values in {where}"
+    return _finding(check, text, level="error", fine="none")
 
 
-def _constant_actions(recording: Recording) -> Iterator[Finding]:
-    actions = recording.actions[transitions(recording)]
+def _constant_actions(actions: np.ndarray) -> Finding:
     still = np.flatnonzero(np.ptp(actions, axis=0) == 0).tolist()
     text = f"dimensions {still} never change: nothing can be learned of them"
-    yield _finding("constant actions", text if still else "", fine="every one varies")
+    return _finding("constant actions", text if still else "", fine="every one varies")
 
 
-def _saturated_actions(recording: Recording) -> Iterator[Finding]:
+def _saturated_actions(recording: Recording, actions: np.ndarray) -> Finding:
     spec = recording.spec
     middle = (spec.action_high + spec.action_low) / 2
     reach = (spec.action_high - spec.action_low) / 2
-    actions = recording.actions[transitions(recording)]
     share = (np.abs(actions - middle) >= SATURATED * reach).mean(axis=0)
     worst = int(share.argmax())
     text = f"dimension {worst} is at its bound in {share[worst]:.0%} of steps"
     many = share[worst] > MANY
-    yield _finding("saturated actions", text if many else "", fine=f"at most: {text}")
+    return _finding("saturated actions", text if many else "", fine=f"at most: {text}")
 
 
 def _still_streams(recording: Recording) -> Iterator[Finding]:
@@ -114,10 +123,10 @@ def _still_streams(recording: Recording) -> Iterator[Finding]:
         yield _finding(f"motion of {name}", text if still > MANY else "", fine=text)
 
 
-def _repeated_seeds(recording: Recording) -> Iterator[Finding]:
+def _repeated_seeds(recording: Recording) -> Finding:
     repeated = recording.num_episodes - len(np.unique(recording.seeds))
     text = f"{repeated} episodes repeat the seed of another: possible duplicates"
-    yield _finding("seeds", text if repeated else "", fine="all different")
+    return _finding("seeds", text if repeated else "", fine="all different")
 
 
 def _alignment(recording: Recording) -> Iterator[Finding]:

@@ -140,7 +140,7 @@ def _sheet_row(episode: Episode, stream: str, columns: int) -> np.ndarray:
 
 
 def _describe(episode: Episode, frames: np.ndarray) -> str:
-    layout = ", ".join(f"{name} {value:g}" for name, value in episode.layout.items())
+    layout = ", ".join(f"{name} {value:.4g}" for name, value in episode.layout.items())
     shown = ", ".join(str(index) for index in frames)
     return f"seed {episode.seed}   {layout}   frames {shown}"
 

@@ -6,7 +6,7 @@ for merging two sets of moments without loss of precision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,6 +55,8 @@ class StreamStatistics:
 
     @classmethod
     def _of_rows(cls, rows: np.ndarray) -> StreamStatistics:
+        if rows.dtype == np.uint8 and rows.ndim == 2:
+            return cls._of_bytes(rows)
         values = rows.astype(np.float64)
         mean = values.mean(axis=0)
         return cls(
@@ -63,6 +65,20 @@ class StreamStatistics:
             m2=((values - mean) ** 2).sum(axis=0),
             min=values.min(axis=0),
             max=values.max(axis=0),
+        )
+
+    @classmethod
+    def _of_bytes(cls, rows: np.ndarray) -> StreamStatistics:
+        """The same from counts of the 256 values: far faster for pixels, and exact."""
+        counts = np.stack([np.bincount(column, minlength=256) for column in rows.T])
+        levels = np.arange(256.0)
+        mean = counts @ levels / len(rows)
+        return cls(
+            count=len(rows),
+            mean=mean,
+            m2=(counts * (levels - mean[:, None]) ** 2).sum(axis=1),
+            min=(counts > 0).argmax(axis=1).astype(float),
+            max=255.0 - (counts[:, ::-1] > 0).argmax(axis=1),
         )
 
     def merge(self, other: StreamStatistics) -> StreamStatistics:
@@ -114,23 +130,33 @@ class StreamStatistics:
         return cls(count=int(fields["count"]), **arrays)
 
 
-def of_recording(recording: Recording) -> dict[str, StreamStatistics]:
-    """Statistics of every stream under its name in the file.
+def of_recording(
+    recording: Recording, names: Collection[str] | None = None
+) -> dict[str, StreamStatistics]:
+    """Statistics of streams under their names in the file.
+
+    Args:
+        recording: Episodes in memory.
+        names: Some of ``observations/<stream>``, ``labels/<name>`` and ``actions``;
+            all by default, where images take by far the most time.
 
     Returns:
-        Keys ``observations/<stream>``, ``labels/<name>`` and ``actions``; the last
-        rows of episodes, which have no action, are left out of the latter.
+        Statistics by name; the last rows of episodes, which have no action, do not
+        count in ``actions``.
+
+    Raises:
+        ValueError: If a name is unknown, or a value is not finite.
     """
-    groups = {"observations": recording.observations, "labels": recording.labels}
-    statistics = {
-        f"{group}/{name}": StreamStatistics.of_array(array)
-        for group, streams in groups.items()
-        for name, array in streams.items()
-    }
     leaves = np.ones(recording.num_frames, bool)
     leaves[recording.starts + recording.lengths - 1] = False
-    statistics["actions"] = StreamStatistics.of_array(recording.actions[leaves])
-    return statistics
+    arrays = {f"observations/{k}": v for k, v in recording.observations.items()}
+    arrays |= {f"labels/{k}": v for k, v in recording.labels.items()}
+    arrays["actions"] = recording.actions[leaves]
+    wanted = arrays.keys() if names is None else names
+    unknown = sorted(set(wanted) - set(arrays))
+    if unknown:
+        raise ValueError(f"no streams {unknown}; there are {sorted(arrays)}")
+    return {name: StreamStatistics.of_array(arrays[name]) for name in wanted}
 
 
 def _like(values: Array, array: np.ndarray) -> Array:

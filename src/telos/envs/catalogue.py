@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import gymnasium
 
+from telos.envs.robotics import register_robotics
 from telos.envs.world import GoalWorld
 
 GYM_PREFIX = "gym:"
@@ -107,14 +108,9 @@ def _is_registered(env_id: str) -> bool:
         importlib.import_module(module)
     name = env_id.rpartition(":")[2]
     if name not in gymnasium.registry:
-        _register_robotics()
+        with contextlib.suppress(ModuleNotFoundError):
+            register_robotics()
     return name in gymnasium.registry
-
-
-def _register_robotics() -> None:
-    """Register the environments of gymnasium-robotics where it is installed."""
-    if importlib.util.find_spec("gymnasium_robotics") is not None:
-        gymnasium.register_envs(importlib.import_module("gymnasium_robotics"))
 
 
 def _unknown(env_id: str) -> str:

@@ -36,7 +36,7 @@ class Maker:
             )
         except gymnasium.error.DependencyNotInstalled as error:
             raise ImportError(f"{self._env_id!r} cannot be made: {error}") from error
-        except gymnasium.error.Error as error:
+        except (gymnasium.error.Error, TypeError) as error:
             raise ValueError(f"{self._env_id!r} cannot be made: {error}") from error
 
 
@@ -44,9 +44,16 @@ def rendered(env_id: str, env: gymnasium.Env) -> np.ndarray:
     """The environment's frame (H, W, 3) uint8.
 
     Raises:
+        ImportError: If drawing needs a package that is missing.
         ValueError: If it renders something else.
     """
-    frame = env.render()
+    try:
+        frame = env.render()
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise ImportError(
+            f'{env_id} cannot be drawn: {error}. Remedy: pip install "telos[sim]", or '
+            "pixels=False to use its state."
+        ) from error
     if not isinstance(frame, np.ndarray):
         raise ValueError(
             f"{env_id!r} rendered {type(frame).__name__} instead of an image: it does "

@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol as Interface
 
 import numpy as np
 import torch
 
+from telos.agent import Agent
 from telos.cost.readout import ReadOut
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.open_loop import Model
 from telos.evaluation.protocol import Protocol
-from telos.evaluation.results import Decision
+from telos.evaluation.results import Actor, Decision
 from telos.evaluation.zones import zone_guardrails
-from telos.types import Guardrail, Plan, Streams
+from telos.types import Guardrail, Plan
+
+POSITION = "position"
+"""The read-out that zones are given in and futures are drawn by."""
 
 
-class GoalAgent(Interface):
-    """What an actor needs of an agent."""
+@dataclass(frozen=True, kw_only=True)
+class AgentParts:
+    """What a run folder gives: everything but the guardrails of the next episodes."""
 
-    @property
-    def plan(self) -> Plan | None:
-        """The newest plan."""
-        ...
-
-    @property
-    def model(self) -> Model:
-        """Its world model."""
-        ...
-
-    @property
-    def readouts(self) -> Mapping[str, ReadOut]:
-        """Latent to physical quantities, by label."""
-        ...
-
-    def reset(self, seeds: Sequence[int]) -> None: ...
-
-    def set_goal(self, observations: Streams) -> None: ...
-
-    def set_guardrails(self, guardrails: Sequence[Guardrail]) -> None: ...
-
-    def act(self, observations: Streams) -> np.ndarray: ...
+    build: Callable[[Sequence[Guardrail]], Agent]
+    """An agent that enforces guardrails. They cannot change in an agent's life, so
+    that episodes with zones of their own get an agent of their own."""
+    model: Model
+    readouts: Mapping[str, ReadOut] = field(default_factory=dict)
+    """Latent to physical quantities, by label."""
+    buffer: float = 0.0
+    """Calibrated allowance for wrong predictions of the position, its unit."""
 
 
 class AgentActor:
@@ -54,56 +45,105 @@ class AgentActor:
     """
 
     def __init__(
-        self, agent: GoalAgent, world: GoalWorld, *, guarded: bool = True, buffer: float
+        self, parts: AgentParts, world: GoalWorld, *, guarded: bool = True
     ) -> None:
         """Take an agent and the world that it will act in.
 
         Args:
-            agent: What acts.
+            parts: From a run folder.
             world: Where; only its zones are asked for.
             guarded: Whether the agent is told of them.
-            buffer: Calibrated allowance for wrong predictions, world units.
         """
-        self.agent = agent
-        self._world, self._guarded, self._buffer = world, guarded, buffer
+        self.parts = parts
+        self._world, self._guarded = world, guarded
+        self._agent: Agent | None = None
         self._seen: Plan | None = None
 
     def reset(self, seeds: Sequence[int], goal: Goal) -> None:
         """Start B episodes with their goals and zones."""
-        self.agent.reset(seeds)
-        self.agent.set_goal(goal.observations)
-        self.agent.set_guardrails(self._rails() if self._guarded else ())
+        self._agent = self.parts.build(self._rails() if self._guarded else ())
+        self._agent.reset(seeds)
+        self._agent.set_goal(goal.observations)
         self._seen = None
 
     def act(self, step: Step) -> np.ndarray:
         """(B, A) actions from what the agent sees."""
-        self._seen = self.agent.plan
-        return self.agent.act(step.observations)
+        assert self._agent is not None, "reset() comes before act()"
+        return self._agent.act(step.observations)
 
     def record(self) -> Decision | None:
         """The newest plan, if the last action came with a new one."""
-        plan = self.agent.plan
-        if plan is None or plan is self._seen:
+        assert self._agent is not None, "reset() comes before record()"
+        plan = self._agent.plan
+        if plan is self._seen:
             return None
+        self._seen = plan
         return decision_of(plan, self._positions(plan))
 
     def _positions(self, plan: Plan) -> torch.Tensor | None:
-        readout = self.agent.readouts.get("position")
+        readout = self.parts.readouts.get(POSITION)
         if readout is None or readout.num_outputs != 2:
             return None
         return readout(plan.states)
 
     def _rails(self) -> tuple[Guardrail, ...]:
         layouts = self._world.layout()
-        readout = self.agent.readouts.get("position")
+        readout = self.parts.readouts.get(POSITION)
         if readout is not None:
-            return zone_guardrails(layouts, readout, self._buffer)
-        if any("zone" in key for layout in layouts for key in layout):
+            return zone_guardrails(layouts, readout, self.parts.buffer)
+        if any(key.startswith("zone_") for layout in layouts for key in layout):
             raise ValueError(
                 "this run has no read-out of 'position', so it cannot be told of a "
                 "zone; train it on episodes with that label"
             )
         return ()
+
+
+class GivenGoal:
+    """An actor that pursues an image, whatever goal the world has sampled."""
+
+    def __init__(self, actor: AgentActor, image: np.ndarray) -> None:
+        """Take the actor and the (H, W, 3) uint8 image."""
+        self._actor, self._image = actor, image
+
+    def reset(self, seeds: Sequence[int], goal: Goal) -> None:
+        """Start B episodes towards the image."""
+        pixels = np.repeat(self._image[None], len(seeds), axis=0)
+        observations = {**goal.observations, "pixels": pixels}
+        self._actor.reset(seeds, replace(goal, observations=observations))
+
+    def act(self, step: Step) -> np.ndarray:
+        """(B, A) actions of the actor."""
+        return self._actor.act(step)
+
+    def record(self) -> Decision | None:
+        """What the actor decided."""
+        return self._actor.record()
+
+
+def read_goal(path: Path, shape: Sequence[int]) -> np.ndarray:
+    """A goal image of exactly the world's size.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no image, or of another size: scaling would move the goal.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no goal image at {str(path)!r}; check the path")
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as problem:
+        raise ValueError(f"{str(path)!r} is not an image: {problem}") from None
+    if pixels.shape != tuple(shape):
+        height, width = pixels.shape[:2]
+        raise ValueError(
+            f"the goal image {str(path)!r} is {width} x {height} pixels; this world "
+            f"shows {shape[1]} x {shape[0]}: give a frame of that size"
+        )
+    return pixels
 
 
 def actor_from_run(
@@ -117,5 +157,10 @@ def actor_from_run(
     """
     from telos.agent import load_agent
 
-    agent = load_agent(path, world.spec, device=device)
-    return AgentActor(agent, world, guarded=protocol.guarded, buffer=agent.buffer)
+    parts = load_agent(path, spec=world.spec, device=device)
+    return AgentActor(parts, world, guarded=protocol.guarded)
+
+
+def pursuing(actor: AgentActor, image: np.ndarray | None) -> Actor:
+    """The actor, towards an image if there is one."""
+    return actor if image is None else GivenGoal(actor, image)

@@ -39,7 +39,8 @@ def _annotate(canvas: Canvas, trace: Trace, step: int) -> None:
         for future in trace.imagined[decision]:
             canvas.polyline(future, IMAGINED)
     canvas.polyline(trace.positions[: step + 1], PATH)
-    canvas.dot(trace.goal_position, GOAL, radius=7)
+    if np.isfinite(trace.goal_position).all():
+        canvas.dot(trace.goal_position, GOAL, radius=7)
 
 
 def _status(canvas: Canvas, trace: Trace, step: int) -> None:

@@ -1,7 +1,6 @@
-"""The charts of the report, each a function from numbers to inline SVG.
+"""Line charts and histograms, each a function from numbers to inline SVG.
 
-Line charts and histograms have a fixed size (``WIDTH`` x ``HEIGHT``) and scale with
-their column; bars are drawn in per cent of their width, so that they stay crisp at any.
+They have a fixed size (``WIDTH`` x ``HEIGHT``) and scale with their column.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from telos.report.svg import (
     Scale,
     domain,
     number,
-    percent,
     polyline,
     tag,
     text,
@@ -49,16 +48,16 @@ class Line:
 
     def finite(self) -> list[float]:
         """Every finite value that must fit on the axis."""
-        return [v for v in (*self.y, *self.low, *self.high) if _is_finite(v)]
+        return _finite((*self.y, *self.low, *self.high))
 
     def last(self) -> tuple[float, float] | None:
         """The newest point that is not a gap."""
         pairs = zip(reversed(self.x), reversed(self.y), strict=True)
-        return next(((x, y) for x, y in pairs if _is_finite(y)), None)
+        return next(((x, y) for x, y in pairs if y is not None and _finite([y])), None)
 
 
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+def _finite(values: Sequence[float | None]) -> list[float]:
+    return [v for v in values if v is not None and math.isfinite(v)]
 
 
 def line_chart(
@@ -179,7 +178,7 @@ def _short(name: str) -> str:
 
 
 def _end_labels(lines: Sequence[Line], x: Scale, y: Scale) -> list[str]:
-    """Names (or the newest value of a single curve) beside the ends, never overlapping."""
+    """Names (or the newest value of one curve) beside the ends, never overlapping."""
     ends = []
     for index, line in enumerate(lines):
         last = line.last()
@@ -187,7 +186,7 @@ def _end_labels(lines: Sequence[Line], x: Scale, y: Scale) -> list[str]:
             name = _short(line.name) if len(lines) > 1 else number(last[1])
             ends.append([y(last[1]), x(last[0]), name, index])
     ends.sort(key=lambda end: end[0])
-    for above, below in zip(ends, ends[1:], strict=False):
+    for above, below in pairwise(ends):
         below[0] = max(below[0], above[0] + LABEL_GAP)
     overflow = max((ends[-1][0] - (HEIGHT - BOTTOM)) if ends else 0, 0)
     return [
@@ -266,81 +265,3 @@ def _mark(value: float, name: str, x: Scale) -> list[str]:
             text_anchor="end" if left else "start",
         ),
     ]
-
-
-def interval_track(
-    rate: float, low: float | None, high: float | None, css: str, note: str
-) -> str:
-    """A rate on [0, 1] as a dot with its interval; drawn in per cent of the width."""
-    parts = [title(note), tag("line", x1="0%", x2="100%", y1=12, y2=12, class_="rule")]
-    for tenth in range(0, 101, 25):
-        parts.append(
-            tag("line", x1=f"{tenth}%", x2=f"{tenth}%", y1=8, y2=16, class_="rule")
-        )
-    if low is not None and high is not None:
-        parts.append(
-            tag(
-                "line",
-                x1=f"{100 * low:.2f}%",
-                x2=f"{100 * high:.2f}%",
-                y1=12,
-                y2=12,
-                class_=f"interval {css}",
-            )
-        )
-    parts.append(tag("circle", cx=f"{100 * rate:.2f}%", cy=12, r=5.5, class_=css))
-    return tag("svg", *parts, class_="track", role="img", aria_label=note)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One piece of a whole."""
-
-    name: str
-    count: float
-    css: str
-
-
-def stacked_bar(parts: Sequence[Part], label: str) -> str:
-    """Pieces of a whole as one bar in per cent of the width; empty pieces vanish."""
-    total = sum(part.count for part in parts)
-    drawn, start = [], 0.0
-    for part in parts:
-        share = part.count / total if total else 0.0
-        if share > 0:
-            note = f"{part.name}: {number(part.count)} ({percent(share)})"
-            drawn.append(
-                tag(
-                    "rect",
-                    title(note),
-                    x=f"{100 * start:.3f}%",
-                    width=f"{100 * share:.3f}%",
-                    y=0,
-                    height=26,
-                    class_=f"piece {part.css}",
-                )
-            )
-        start += share
-    return tag("svg", *drawn, class_="stack", role="img", aria_label=label)
-
-
-def sparkline(values: Sequence[float], label: str) -> str:
-    """A word-sized curve of how a number moved, ending in a dot."""
-    finite = [v for v in values if math.isfinite(v)]
-    if len(finite) < 2:
-        return ""
-    low, high = min(finite), max(finite)
-    y = Scale(low=low, high=max(high, low + 1e-9), start=19, end=3)
-    x = Scale(low=0, high=len(finite) - 1, start=2, end=76)
-    points = [(x(i), y(v)) for i, v in enumerate(finite)]
-    dot = tag("circle", cx=points[-1][0], cy=points[-1][1], r=2.4, class_="s0")
-    return tag(
-        "svg",
-        title(label),
-        polyline(points, class_="line s0"),
-        dot,
-        class_="spark",
-        viewBox="0 0 80 22",
-        role="img",
-        aria_label=label,
-    )

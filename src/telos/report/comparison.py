@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from telos.report.charts import interval_track, line_chart
+from telos.report.bars import interval_track
+from telos.report.charts import line_chart
 from telos.report.reading import Json, RunFiles, dig, number_at
 from telos.report.svg import number, percent, suits_log
 from telos.report.training import Curve, metric_line, phase_rows, phase_seconds

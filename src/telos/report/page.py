@@ -77,7 +77,7 @@ def build_report(paths: Sequence[Path], *, films: int = FILMS) -> str:
 
 
 def write_report(paths: Sequence[Path], out: Path, *, films: int = FILMS) -> int:
-    """Write the page and return its size in bytes; an old one is replaced as a whole."""
+    """Write the page, replacing an old one as a whole; return its size in bytes."""
     content = build_report(paths, films=films).encode("utf-8")
     atomic_write(out, content)
     return len(content)

@@ -190,3 +190,15 @@ def numbers_at(values: Any, *keys: str) -> list[float | None]:
     """The list of numbers below nested keys; None marks a gap."""
     found = dig(values, *keys)
     return [as_number(v) for v in found] if isinstance(found, list) else []
+
+
+def episodes(values: Json) -> list[Json]:
+    """Results of the single episodes."""
+    found = values.get("episodes")
+    entries = found if isinstance(found, list) else []
+    return [e for e in entries if isinstance(e, Mapping)]
+
+
+def unit_of(values: Json) -> str:
+    """Unit of distances and margins."""
+    return str(dig(values, "protocol", "unit") or "")

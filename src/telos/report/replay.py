@@ -1,4 +1,4 @@
-"""Episodes as small data for the page's player: frames as image reels, drawings as numbers.
+"""Episodes as small data for the player: frames as image reels, drawings as numbers.
 
 A reel is a stack of frames in one PNG. Frames of an episode differ in few pixels, and
 stacked one below the other the previous frame lies within the 32 KiB that deflate looks
@@ -27,13 +27,15 @@ REEL_BYTES = 600_000
 """Budget of one episode; above it every second frame is dropped, and so on."""
 MAX_FUTURES = 8
 """Imagined futures drawn per decision."""
+SCENE_FRAMES = 25
+"""Frames whose median is the scene; more only take longer."""
 GHOST_CONTRAST = 24
 """Difference in brightness levels (of 255) from which a goal pixel is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """One recorded episode, in shares of the image (0 left or top, 1000 right or bottom)."""
+    """One recorded episode; places are thousandths of the image from its top left."""
 
     seed: int
     success: bool
@@ -134,7 +136,7 @@ def _path(positions: np.ndarray, extent: Extent | None) -> list[list[int]]:
     """Positions up to the first that is not finite."""
     if extent is None:
         return []
-    finite = np.isfinite(positions).all(-1)
+    finite = np.atleast_1d(np.isfinite(positions).all(-1))
     known = len(finite) if finite.all() else int(np.argmin(finite))
     return extent.shares(positions[:known]).tolist()
 
@@ -191,7 +193,8 @@ def _only_in_goal(image: np.ndarray, frames: np.ndarray) -> np.ndarray:
     goal image differs from both.
     """
     goal = image.astype(float)
-    scenes = (np.median(frames, axis=0), frames[0].astype(float))
+    sampled = frames[:: max(len(frames) // SCENE_FRAMES, 1)]
+    scenes = (np.median(sampled, axis=0), frames[0].astype(float))
     contrast = np.min([np.abs(goal - s).max(axis=-1) for s in scenes], axis=0)
     return np.clip((contrast - GHOST_CONTRAST) * 3, 0, 200).astype(np.uint8)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telos.report.charts import Line, line_chart, sparkline
+from telos.report.bars import sparkline
+from telos.report.charts import Line, line_chart
 from telos.report.reading import Json, RunFiles, as_number, dig
 from telos.report.svg import number, suits_log
 from telos.report.wording import duration, plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,10 @@ RIVALS = (
     ("ceiling", "exact dynamics"),
 )
 """Where the comparisons lie in evaluation.json, worst expected first."""
+
+
+WORKS, WORKS_SURELY = 0.9, 0.8
+"""An agent works if its rate and the lower end of its interval reach these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,7 @@ def rivals(values: Json) -> list[tuple[str, str, Rate]]:
 
 
 def comparison_sentence(values: Json) -> str:
-    """How that compares with doing nothing clever and with knowing the world exactly."""
+    """How that compares with acting blindly and with knowing the world exactly."""
     known = [f"{name} {percent(rate.rate, 0)}" for _, name, rate in rivals(values)]
     return f"For comparison: {', '.join(known)}." if known else ""
 
@@ -99,17 +104,23 @@ def safety_sentence(values: Json) -> str:
         return ""
     upper = number_at(values, "violations", "upper")
     bound = (
-        f" (with 95\u00a0% confidence the true rate is below {percent(upper)})"
+        f" (with 95\u00a0% confidence the true rate is below {percent(_up(upper))})"
         if upper is not None
         else ""
     )
     if violations.k == 0:
-        return f"Never entered the keep-out zone in {number(violations.n)} episodes{bound}."
+        episodes = number(violations.n)
+        return f"Never entered the keep-out zone in {episodes} episodes{bound}."
     return f"Entered the keep-out zone in {violations.counted} episodes{bound}."
 
 
+def _up(rate: float) -> float:
+    """Rounded up to a tenth of a per cent: a bound must not be rounded down."""
+    return math.ceil(1000 * rate - 1e-9) / 1000
+
+
 def standing(values: Json) -> str:
-    """One of good, mixed, bad, unknown: success against the floors, zones respected."""
+    """One of good, few, mixed, bad, unknown, by success, floors and zones."""
     success = read_rate(values, "success")
     if success is None:
         return "unknown"
@@ -119,7 +130,9 @@ def standing(values: Json) -> str:
     entered = number_at(values, "violations", "k") or 0
     if low <= floor:
         return "bad"
-    return "good" if success.rate >= 0.9 and entered == 0 else "mixed"
+    if success.rate < WORKS or entered:
+        return "mixed"
+    return "good" if low >= WORKS_SURELY else "few"
 
 
 def standing_words(values: Json) -> str:
@@ -127,6 +140,7 @@ def standing_words(values: Json) -> str:
     return {
         "good": "works",
         "mixed": "works in part",
+        "few": "too few episodes to say",
         "bad": "no better than a floor",
         "unknown": "no verdict",
     }[standing(values)]

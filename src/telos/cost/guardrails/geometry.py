@@ -3,10 +3,15 @@
 A path is checked as a whole: a point that is safe before and after a step may have
 crossed a zone in between.
 
-Legend: q numbers per position; J candidate times on a path.
+Positions have q numbers, most often two. Reducing over so short an axis is slow, so
+the box works on one tensor per number.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from itertools import combinations, product
 
 import torch
 from jaxtyping import Float
@@ -37,77 +42,78 @@ def distance_to_box(
     """Smallest signed distance from a segment to an axis-aligned box, exact.
 
     Negative inside, where it is the depth: the distance to the nearest face. Along a
-    segment this function is convex and made of smooth pieces, so its minimum is at an
-    end, at a kink, or where a piece is stationary. All of these times are tried.
+    segment, depth and distance are convex and made of smooth pieces, so that each has
+    its minimum at an end, at a kink or where a piece is stationary. All are tried.
     """
-    step = end - start
-    times = torch.cat(
-        [
-            _end_times(start),
-            _depth_kinks(start, step, low, high),
-            _closest_times(start, step, low, high),
-        ],
-        dim=-1,
+    middle, half = 0.5 * (low + high), (0.5 * (high - low)).tolist()
+    at = list((start - middle).movedim(-1, 0).contiguous())
+    step = list((end - start).movedim(-1, 0).contiguous())
+    deepest = reduce(
+        torch.minimum,
+        (_beyond_faces(at, step, half, time) for time in _depth_times(at, step, half)),
     )
-    points = start[..., None, :] + times[..., None] * step[..., None, :]
-    return signed_distance_to_box(points, low, high).amin(-1)
+    nearest2 = reduce(
+        torch.minimum,
+        (_distance2(at, step, half, time) for time in _near_times(at, step, half)),
+    )
+    return torch.where(deepest < 0, deepest, nearest2.sqrt())
 
 
-def signed_distance_to_box(
-    points: Float[Tensor, "*batch q"],
-    low: Float[Tensor, " q"],
-    high: Float[Tensor, " q"],
-) -> Float[Tensor, "*batch"]:
-    """Distance outside, minus the distance to the nearest face inside."""
-    beyond = torch.maximum(low - points, points - high)
-    outside = beyond.clamp_min(0.0).norm(dim=-1)
-    return outside + beyond.amax(-1).clamp_max(0.0)
+def _beyond_faces(
+    at: list[Tensor], step: list[Tensor], half: list[float], time: Tensor | float
+) -> Tensor:
+    """How far a point is beyond the face that it is farthest beyond; < 0 inside."""
+    return reduce(torch.maximum, _beyond(at, step, half, time))
 
 
-def _end_times(start: Tensor) -> Tensor:
-    """(*batch, 2): the two ends."""
-    ends = torch.tensor([0.0, 1.0], dtype=start.dtype, device=start.device)
-    return ends.expand(*start.shape[:-1], 2)
+def _distance2(
+    at: list[Tensor], step: list[Tensor], half: list[float], time: Tensor | float
+) -> Tensor:
+    """Squared distance of a point to the box; 0 inside."""
+    beyond = _beyond(at, step, half, time)
+    return reduce(torch.add, (each.clamp_min(0.0).square() for each in beyond))
 
 
-def _depth_kinks(start: Tensor, step: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """(*batch, J) times at which two faces are equally far: where depth has kinks.
+def _beyond(
+    at: list[Tensor], step: list[Tensor], half: list[float], time: Tensor | float
+) -> list[Tensor]:
+    """How far a point is beyond the nearer face, per number of the position."""
+    return [(a + time * s).abs() - h for a, s, h in zip(at, step, half, strict=True)]
 
-    The 2q face distances are linear in time; any two of them meet once.
+
+def _depth_times(
+    at: list[Tensor], step: list[Tensor], half: list[float]
+) -> Iterator[Tensor | float]:
+    """The ends, and when two faces are equally far: where depth has its kinks."""
+    yield from (0.0, 1.0)
+    for a, s in zip(at, step, strict=True):
+        yield _time(-a, s)
+    for i, j in combinations(range(len(at)), 2):
+        for sign in (1.0, -1.0):
+            gap, slope = at[i] - sign * at[j], step[i] - sign * step[j]
+            yield _time(half[i] - half[j] - gap, slope)
+            yield _time(half[j] - half[i] - gap, slope)
+
+
+def _near_times(
+    at: list[Tensor], step: list[Tensor], half: list[float]
+) -> Iterator[Tensor | float]:
+    """The ends, and the closest approach to each corner (and edge, beyond a plane).
+
+    A face needs no time of its own: the distance to it alone has its minimum where the
+    path crosses it, at an end, or where an edge takes over.
     """
-    offset = torch.cat([low - start, start - high], dim=-1)
-    slope = torch.cat([-step, step], dim=-1)
-    first, second = torch.triu_indices(
-        offset.shape[-1], offset.shape[-1], offset=1, device=start.device
-    )
-    gap = offset[..., first] - offset[..., second]
-    return _safe_divide(gap, slope[..., second] - slope[..., first]).clamp(0.0, 1.0)
+    yield from (0.0, 1.0)
+    for signs in product((-1.0, 0.0, 1.0), repeat=len(at)):
+        active = [axis for axis, sign in enumerate(signs) if sign]
+        if len(active) > 1:
+            towards = reduce(
+                torch.add, ((signs[i] * half[i] - at[i]) * step[i] for i in active)
+            )
+            yield _time(towards, reduce(torch.add, (step[i] ** 2 for i in active)))
 
 
-def _closest_times(start: Tensor, step: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """(*batch, 2q+1) times of closest approach, one per piece of the outer distance.
-
-    Faces are crossed at 2q times. Between two crossings the squared distance to the
-    box is one parabola: its vertex, kept within the piece, is the candidate.
-    """
-    crossings = torch.cat(
-        [_safe_divide(low - start, step), _safe_divide(high - start, step)], dim=-1
-    )
-    ends = _end_times(start)
-    knots = torch.cat([crossings.clamp(0.0, 1.0), ends], dim=-1).sort(-1).values
-    begin, finish = knots[..., :-1], knots[..., 1:]
-    middle = 0.5 * (begin + finish)
-    points = start[..., None, :] + middle[..., None] * step[..., None, :]
-    nearest = torch.minimum(torch.maximum(points, low), high)
-    active = (points - nearest != 0).to(start.dtype)
-    gap = active * (nearest - start[..., None, :])
-    velocity = active * step[..., None, :]
-    length2 = velocity.square().sum(-1)
-    vertex = _safe_divide((gap * velocity).sum(-1), length2)
-    return torch.minimum(torch.maximum(vertex, begin), finish)
-
-
-def _safe_divide(value: Tensor, by: Tensor) -> Tensor:
-    """Quotient, or 0 where the divisor vanishes (a time that is always tried)."""
-    still = by.abs() < _TINY
-    return torch.where(still, 0.0, value / torch.where(still, 1.0, by))
+def _time(value: Tensor, by: Tensor) -> Tensor:
+    """Quotient within the step; some time in it where the divisor vanishes."""
+    safe = torch.where(by.abs() < _TINY, 1.0, by)
+    return (value / safe).clamp(0.0, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 
 from telos.envs.headless import fast_renderer, require_gl
 from telos.envs.images import area_resize
+from telos.envs.robotics import register_robotics
 
 State = Any
 """A mujoco.MjData; the binding ships without types."""
 IMAGE = 64
 """Side of a frame, pixels."""
-SUPERSAMPLE = 4
+SUPERSAMPLE = 2
 """Frames are drawn this much larger and averaged: cheaper than multi-sampling."""
 BALL_PIXELS = 6.0
 """Diameter of the drawn ball, pixels; its collision radius stays 0.1 m."""
@@ -110,18 +112,21 @@ class MazeScene:
 def _import_mujoco() -> Any:
     """The mujoco module, with the mazes registered."""
     try:
-        import gymnasium_robotics
-        import mujoco
-    except ImportError as error:
+        register_robotics()
+        return importlib.import_module("mujoco")
+    except ModuleNotFoundError as error:
         raise ImportError(
             'point mazes need MuJoCo: pip install "telos[sim]".', name=error.name
         ) from error
-    gymnasium.register_envs(gymnasium_robotics)
-    return mujoco
 
 
 def _load(maze_id: str) -> tuple[Any, np.ndarray]:
     """Model and walls (rows, columns) of a registered maze."""
+    if maze_id not in gymnasium.registry:
+        known = [name for name in gymnasium.registry if name.startswith("PointMaze_")]
+        raise ValueError(
+            f"unknown maze {maze_id!r}: expected one of {', '.join(sorted(known))}."
+        )
     env = gymnasium.make(maze_id, disable_env_checker=True)
     maze = getattr(env.unwrapped, "maze", None)
     model = getattr(env.unwrapped, "model", None)

@@ -159,7 +159,7 @@ class PointMaze:
         return self._map.length(labels["position"], goal.labels["position"])
 
     def behaviour(self, name: str) -> Policy:
-        """``waypoint``, ``random``, ``wander``, or ``mixed``: 70 % waypoint, else wander."""
+        """``waypoint``, ``random``, ``wander``, or ``mixed``: mostly waypoint."""
         check_option("behaviour", name, self.behaviours)
         bounds = self._spec.action_low, self._spec.action_high
         if name == "random":

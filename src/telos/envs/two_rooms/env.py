@@ -78,8 +78,8 @@ class TwoRoomsEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         distance = float(self._world.distance(step.labels, self._goal)[0])
         return {
             "position": step.labels["position"][0],
-            "target": self._goal.labels["position"][0],
-            "target_pixels": self._goal.observations["pixels"][0],
+            "target": self._goal.labels["position"][0].copy(),
+            "target_pixels": self._goal.observations["pixels"][0].copy(),
             "distance": distance,
             "success": distance < self._radius,
             "layout": self._world.layout()[0],

@@ -115,11 +115,14 @@ def _zone_candidates(
 def _reachable(placement: Placement, target: np.ndarray) -> bool:
     """Whether target and start lie in one connected free region of whole pixels."""
     assert placement.zone is not None
+    ends = np.stack([placement.position, target])[None]
+    if (placement.zone.margin(ends) <= WAY_AROUND).any():
+        return False
     axis = np.arange(sim.SIZE) + 0.5
     points = np.stack(np.meshgrid(axis, axis, indexing="xy"), -1)[None]
     clear = placement.zone.margin(points)[0] > WAY_AROUND
     walls = sim.render_walls(placement.layouts)[0] > 0
     solid = ndimage.binary_dilation(walls, iterations=int(np.ceil(sim.RADIUS)))
     regions, _ = ndimage.label(clear & ~solid)  # type: ignore[misc]
-    here, there = (regions[int(p[1]), int(p[0])] for p in (placement.position, target))
+    here, there = (regions[int(p[1]), int(p[0])] for p in ends[0])
     return bool(here == there and here > 0)

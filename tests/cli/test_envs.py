@@ -1,0 +1,39 @@
+"""`telos envs` lists and shows."""
+
+import json
+
+import pytest
+
+from telos.cli.main import main
+
+
+def test_the_list_names_every_world(capsys):
+    assert main(["envs"]) == 0
+    text = capsys.readouterr().out
+    assert "two-rooms" in text
+    assert "point-maze" in text
+    assert "gym:<id>" in text
+
+
+def test_one_world_is_shown_with_units_goals_and_behaviours(capsys):
+    assert main(["envs", "two-rooms"]) == 0
+    text = capsys.readouterr().out
+    for part in ("64 x 64 x 3 uint8", "2 float32 px", "cross", "mixed", "4.5 px"):
+        assert part in text
+
+
+def test_json_holds_what_the_table_shows(capsys):
+    assert main(["envs", "TwoRooms-v0", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["id"] == "two-rooms"
+    assert shown["action"]["high"] == pytest.approx([1.8, 1.8])
+    assert shown["labels"]["position"] == {
+        "shape": [2],
+        "dtype": "float32",
+        "unit": "px",
+    }
+
+
+def test_a_wrong_name_is_answered_with_a_near_one(capsys):
+    assert main(["envs", "two-room"]) == 2
+    assert "'two-rooms'" in capsys.readouterr().err

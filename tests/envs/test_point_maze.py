@@ -1,0 +1,167 @@
+"""The point maze against the registered environment and against its own state."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gymnasium_robotics")
+
+import gymnasium
+
+from telos.envs import NotOfferedError, make_world
+from telos.envs.headless import prefer_headless
+from telos.envs.point_maze import PointMaze
+
+if prefer_headless() is None:
+    pytest.skip("no GL library for MuJoCo", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def world():
+    made = PointMaze(3)
+    yield made
+    made.close()
+
+
+def test_physics_are_those_of_the_registered_environment(world):
+    env = gymnasium.make("PointMaze_UMaze-v3").unwrapped
+    env.reset(seed=0)
+    world.reset([0, 1, 2])
+    start = world.exact_state()[0, 0]
+    env.point_env.set_state(start[:2], start[2:])
+    rng = np.random.default_rng(0)
+    action = np.zeros(2)
+    for time in range(150):
+        if time % 25 == 0:  # long pushes, so that it runs into walls at full speed
+            action = rng.uniform(-1, 1, 2)
+        observed = env.step(action)[0]["observation"]
+        for state in world._states[:1]:
+            world._scene.advance(state, action, 1)
+        np.testing.assert_allclose(world.exact_state()[0, 0], observed, atol=1e-9)
+    env.close()
+
+
+def test_an_episode_depends_on_its_seed_and_not_on_its_batch(world):
+    def last(made, seeds):
+        policy = made.behaviour("mixed")
+        step = made.reset(seeds)
+        policy.reset(seeds)
+        for _ in range(5):
+            step = made.step(policy.act(step.observations, step.labels))
+        return step, made.sample_goals("far", seeds)
+
+    together, goals = last(world, [7, 8, 9])
+    single = PointMaze(1)
+    alone, goal = last(single, [8])
+    single.close()
+    for name in ("pixels", "proprio"):
+        np.testing.assert_array_equal(
+            together.observations[name][1], alone.observations[name][0]
+        )
+    np.testing.assert_array_equal(
+        goals.labels["position"][1], goal.labels["position"][0]
+    )
+
+
+def test_the_ball_can_be_localised_in_the_picture(world):
+    world.reset([0, 1, 2])
+    for place in ([-1.0, 1.0], [0.13, 0.87], [1.21, -0.4]):
+        pixels = world.goal_at(np.tile(place, (3, 1))).observations["pixels"][0]
+        red, green, blue = np.moveaxis(pixels.astype(float), -1, 0)
+        weight = np.clip(green - np.maximum(red, blue), 0, None)
+        assert (weight > 20).sum(0).max() >= 4, "the ball is at least 4 pixels across"
+        centres = np.arange(64) + 0.5
+        x = (weight.sum(0) * centres).sum() / weight.sum()
+        y = (weight.sum(1) * centres).sum() / weight.sum()
+        expected = world._scene.to_pixels(np.array(place))
+        np.testing.assert_allclose([x, y], expected, atol=0.1)
+
+
+def test_the_maze_can_be_seen(world):
+    step = world.reset([0, 1, 2])
+    red = step.observations["pixels"][0, ..., 0].astype(float)
+    cells = np.array([[1.0, 0.0], [-1.0, 0.0], [-1.0, 1.9]])  # floor, wall, rim
+    x, y = world._scene.to_pixels(cells).astype(int).T
+    floor, wall, rim = red[y, x]
+    assert wall - floor > 80
+    assert rim - floor > 80
+
+
+def test_ways_around_the_wall_have_the_length_computed_by_hand(world):
+    world.reset([0, 1, 2])
+    places = np.array([[-1.0, 1.0], [-1.0, 1.0], [0.0, 1.0]])
+    goals = np.array([[-1.0, -1.0], [1.0, 1.0], [1.0, 0.0]])
+    goal = world.goal_at(goals)
+    labels = {"position": places}
+    upper = np.array([0.5 + 0.1, 0.5 + 0.1])
+    leg = np.linalg.norm(upper - places[0])
+    around = np.linalg.norm(upper - places[2]) + np.linalg.norm(goals[2] - upper)
+    expected = [2 * leg + 1.2, 2.0, around]
+    np.testing.assert_allclose(world.path_length(labels, goal), expected, atol=1e-6)
+    np.testing.assert_allclose(world.distance(labels, goal), [2, 2, np.sqrt(2)])
+
+
+def test_a_decoded_position_inside_a_wall_has_a_finite_way(world):
+    world.reset([0, 1, 2])
+    goal = world.goal_at(np.tile([1.0, 1.0], (3, 1)))
+    inside = {"position": np.array([[-1.0, 0.0], [9.0, 9.0], [0.0, 0.1]])}
+    assert np.isfinite(world.path_length(inside, goal)).all()
+
+
+def test_the_expert_arrives_where_greedy_runs_into_the_wall(world, monkeypatch):
+    frame = np.zeros((64, 64, 3), np.uint8)
+    monkeypatch.setattr(world._scene, "render", lambda state: frame)
+    seeds = [0, 1, 2]
+    reached = {}
+    for name in ("greedy", "expert"):
+        step = world.reset(seeds)
+        goal = world.goal_at(_opposite(world))
+        policy = getattr(world, name)(goal)
+        for _ in range(300):
+            step = world.step(policy.act(step.observations, step.labels))
+        reached[name] = world.distance(step.labels, goal) < world.success_radius
+    assert reached["expert"].all()
+    assert reached["greedy"].mean() < 1
+
+
+def _opposite(world):
+    """The end of the other arm of the U."""
+    y = np.where(world._positions()[:, 1] > 0, -1.0, 1.0)
+    return np.stack([np.full(3, -1.0), y], -1)
+
+
+def test_action_repeat_holds_the_action(world):
+    slow = PointMaze(1, action_repeat=5)
+    assert slow.spec.max_steps == 60
+    slow.reset([0])
+    world.reset([0, 1, 2])
+    for _ in range(5):
+        world.step(np.full((3, 2), 0.3))
+    slow.step(np.full((1, 2), 0.3))
+    np.testing.assert_allclose(slow.exact_state()[0], world.exact_state()[0])
+    slow.close()
+
+
+def test_a_zone_is_kept_out_of_starts_and_goals_and_measured():
+    zone = {"shape": "disc", "x": 1.0, "y": 0.0, "radius": 0.3}
+    made = make_world("PointMaze_UMaze-v3", 2, zone=zone)
+    step = made.reset([0, 1])
+    expected = np.linalg.norm(step.labels["position"] - [1.0, 0.0], axis=-1) - 0.3
+    np.testing.assert_allclose(step.margins["zone"], expected, atol=1e-6)
+    assert made.layout()[0]["zone_radius"] == 0.3
+    made.close()
+
+
+def test_exact_dynamics_are_not_offered(world):
+    world.reset([0, 1, 2])
+    with pytest.raises(NotOfferedError, match="expert"):
+        world.oracle(world.goal_at(np.zeros((3, 2))))
+
+
+def test_another_environment_is_no_point_maze():
+    with pytest.raises(ValueError, match="no point maze"):
+        PointMaze(1, maze_id="Pendulum-v1")
+
+
+def test_an_unknown_maze_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="PointMaze_Medium-v3"):
+        make_world("PointMaze_Moon-v3")
