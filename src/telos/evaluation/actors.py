@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from telos.agent import Agent
-from telos.cost.readout import ReadOut
+from telos.agent import Agent, AgentParts, load_agent
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
-from telos.evaluation.open_loop import Model
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Actor, Decision
 from telos.evaluation.zones import zone_guardrails
@@ -21,20 +19,6 @@ from telos.types import Guardrail, Plan
 
 POSITION = "position"
 """The read-out that zones are given in and futures are drawn by."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgentParts:
-    """What a run folder gives: everything but the guardrails of the next episodes."""
-
-    build: Callable[[Sequence[Guardrail]], Agent]
-    """An agent that enforces guardrails. They cannot change in an agent's life, so
-    that episodes with zones of their own get an agent of their own."""
-    model: Model
-    readouts: Mapping[str, ReadOut] = field(default_factory=dict)
-    """Latent to physical quantities, by label."""
-    buffer: float = 0.0
-    """Calibrated allowance for wrong predictions of the position, its unit."""
 
 
 class AgentActor:
@@ -155,8 +139,6 @@ def actor_from_run(
         FileNotFoundError: If there is no such run.
         ValueError: If the run has no finished model or was trained in another world.
     """
-    from telos.agent import load_agent
-
     parts = load_agent(path, spec=world.spec, device=device)
     return AgentActor(parts, world, guarded=protocol.guarded)
 

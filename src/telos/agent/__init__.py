@@ -1,0 +1,8 @@
+"""The agent, and what a run folder gives to build one."""
+
+from telos.agent.agent import Agent as Agent
+from telos.agent.agent import ObjectiveFactory as ObjectiveFactory
+from telos.agent.agent import WorldModel as WorldModel
+from telos.agent.trained import AgentParts as AgentParts
+from telos.agent.trained import Deliberation as Deliberation
+from telos.agent.trained import load_agent as load_agent

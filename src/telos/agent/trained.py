@@ -1,0 +1,173 @@
+"""From a run folder to an agent: world model, critic and read-outs put back together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
+from telos.agent.agent import Agent
+from telos.cost import LatentGoal, ObjectiveAlgebra, Running, Terminal
+from telos.cost.critic import CriticGoal, Network, build_critic
+from telos.cost.readout import ReadOut, read_out_from
+from telos.data.schema import spec_difference, spec_from_json
+from telos.envs.world import WorldSpec
+from telos.runs import Run
+from telos.runtime import choose_runtime
+from telos.types import Guardrail, Objective
+from telos.world_model import JEPA, load_world_model
+
+COSTS = ("critic", "latent")
+PLANNERS = ("icem", "random-shooting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliberation:
+    """How an agent searches: the deployed planner and its budget."""
+
+    planner: str = "icem"
+    """icem or random-shooting."""
+    cost: str = "critic"
+    """critic (learned distance) or latent (squared latent distance, an ablation)."""
+    samples: int = 64
+    iterations: int = 3
+    horizon: int = 10
+    replan_every: int = 2
+    running: float = 0.3
+    """Weight of the critic along the plan beside its weight of 1 at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentParts:
+    """What a run folder gives: everything but the guardrails of the next episodes."""
+
+    build: Callable[[Sequence[Guardrail]], Agent]
+    """An agent that enforces guardrails. They cannot change in an agent's life, so
+    that episodes with zones of their own get an agent of their own."""
+    model: JEPA
+    readouts: Mapping[str, ReadOut] = field(default_factory=dict)
+    """Latent to physical quantities, by label."""
+    buffer: float = 0.0
+    """Allowance for wrong predictions of the position, in its unit."""
+
+
+def load_agent(
+    path: str | Path,
+    *,
+    spec: WorldSpec | None = None,
+    device: str = "auto",
+    deliberation: Deliberation | None = None,
+) -> AgentParts:
+    """Load a finished run.
+
+    Args:
+        path: Run folder.
+        spec: World that the agent will act in; None skips the check.
+        device: auto, cpu, cuda or cuda:N.
+        deliberation: Planner and budget.
+
+    Raises:
+        FileNotFoundError: If there is no such run, or its training has not finished.
+        ValueError: If the model is damaged, or was trained in another world.
+    """
+    chosen = choose_runtime(device).device
+    tensors, description = Run.open(path).load_model()
+    if spec is not None:
+        _require_same_world(path, description, spec)
+    model = load_world_model(tensors, description["world_model"]).to(chosen)
+    critic = _load_critic(tensors, description["critic"]).to(chosen)
+    readouts = _load_readouts(tensors, description["readouts"], chosen)
+    settings = deliberation or Deliberation()
+
+    def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
+        return Agent(
+            world_model=model,
+            objective=objective_factory(critic, settings),
+            planner=make_planner(settings, model.config.action_dim),
+            guardrails=guardrails,
+            replan_every=settings.replan_every,
+            device=chosen,
+        )
+
+    position = readouts.get("position")
+    buffer = 0.0 if position is None else float(position.errors.get("q99", 0.0))
+    return AgentParts(build=build, model=model, readouts=readouts, buffer=buffer)
+
+
+def objective_factory(
+    critic: Network, settings: Deliberation
+) -> Callable[[Tensor], Objective]:
+    """From an encoded goal (B, D) to what the planner minimises."""
+    if settings.cost not in COSTS:
+        raise ValueError(f"cost {settings.cost!r} is unknown; choose one of {COSTS}")
+
+    def objective(goal: Tensor) -> Objective:
+        distance: ObjectiveAlgebra = (
+            CriticGoal(critic, goal)
+            if settings.cost == "critic"
+            else LatentGoal(goal)
+        )
+        if settings.running == 0:
+            return Terminal(distance)
+        return Terminal(distance) + settings.running * Running(distance)
+
+    return objective
+
+
+def make_planner(settings: Deliberation, action_dim: int) -> ICEM | RandomShooting:
+    """The planner that the settings name."""
+    common: dict[str, Any] = {"horizon": settings.horizon, "action_dim": action_dim}
+    if settings.planner == "icem":
+        search = {"samples": settings.samples, "iterations": settings.iterations}
+        return ICEM(ICEMConfig(**search, **common))
+    if settings.planner == "random-shooting":
+        samples = settings.samples * settings.iterations
+        return RandomShooting(RandomShootingConfig(samples=samples, **common))
+    raise ValueError(f"planner {settings.planner!r} is unknown; choose from {PLANNERS}")
+
+
+def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network:
+    critic = build_critic(**description)
+    weights = {
+        name.removeprefix("critic/"): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("critic/")
+    }
+    critic.load_state_dict(weights)
+    return critic.eval().requires_grad_(False)
+
+
+def _load_readouts(
+    tensors: Mapping[str, Tensor], descriptions: Mapping[str, Any], device: str
+) -> dict[str, ReadOut]:
+    readouts = {}
+    for name, description in descriptions.items():
+        prefix = f"readout/{name}/"
+        own = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in tensors.items()
+            if key.startswith(prefix)
+        }
+        readouts[name] = read_out_from(own, description).to(device)
+    return readouts
+
+
+def _require_same_world(
+    path: str | Path, description: Mapping[str, Any], spec: WorldSpec
+) -> None:
+    trained = spec_from_json(description["spec"])
+    # Layout split and step limit may differ: that is what evaluation varies.
+    difference = spec_difference(
+        replace(trained, options={}, max_steps=0), replace(spec, options={}, max_steps=0)
+    )
+    if difference:
+        raise ValueError(
+            f"run {str(path)!r} was trained in {trained.id!r}, which differs from "
+            f"{spec.id!r}: {difference}. Train on episodes of this world, or evaluate "
+            "in the other one."
+        )

@@ -1,0 +1,240 @@
+"""`telos train`: from an episode file to an agent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from telos.cli.common import CommonOptions
+from telos.config import Size
+
+if TYPE_CHECKING:
+    from telos.data.store import EpisodeFile
+    from telos.learning.config import TrainConfig
+    from telos.learning.loop import Progress
+    from telos.runs import Run
+
+EXAMPLES = """
+telos train rooms.h5 --dry-run
+telos train rooms.h5 --out runs/rooms
+telos train rooms.h5 --size small --out runs/rooms-small
+telos train --resume runs/rooms
+telos train rooms.h5 --effort 0.1 --out runs/quick
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Learn a world model, its critic and read-outs from an episode file.
+
+    Three phases: the representation (encoder and predictor together), the dynamics
+    (predictor on frozen latents) and the critic (temporal distance). Ctrl-C saves, and
+    --resume goes on exactly where it stopped.
+    """
+
+    data: tyro.conf.Positional[Path | None] = None
+    """Episode file from `telos collect`; not needed with --resume."""
+    out: Path | None = None
+    """Run folder to make; runs/NAME OF THE FILE by default."""
+    resume: Path | None = None
+    """Go on with this run folder."""
+    size: Size = "tiny"
+    """tiny (a laptop in minutes), small or base."""
+    effort: float = 1.0
+    """Multiplies the steps of every phase."""
+    backbone: str = "keypoints"
+    """Network that looks at images: keypoints, conv or vit."""
+    predictor: str = "residual"
+    """residual, recurrent or transformer."""
+    anti_collapse: str = "vicreg"
+    """vicreg, sigreg, or none (which collapses: an ablation)."""
+    critic: str = "expectile"
+    """expectile or quasimetric."""
+    inverse: float | None = None
+    """Weight of inverse dynamics; 0 is an ablation."""
+    shuffle_actions: bool = False
+    """Control that must fail: permute actions against frames."""
+    streams: tuple[str, ...] = ()
+    """Observation streams that the model sees; all by default."""
+    history: int = 1
+    """Frames seen together, where one does not show velocity."""
+    frame_skip: int = 1
+    """Environment steps per model step."""
+    dtype: str = "auto"
+    """auto, float32 or bfloat16."""
+    tensorboard: bool = False
+    """Also write metrics for TensorBoard."""
+    dry_run: bool = False
+    """Print what would happen, and its estimated time, and write nothing."""
+    overwrite: bool = False
+    """Replace the run folder."""
+    common: tyro.conf.OmitArgPrefixes[CommonOptions]
+
+
+def run(command: Command) -> dict[str, Any]:
+    """Train, or say what training would do."""
+    from telos.data.store import EpisodeFile
+    from telos.runtime import choose_runtime
+
+    folder, config, file = _resolve(command, EpisodeFile)
+    runtime = choose_runtime(command.common.device, command.dtype)
+    if command.dry_run:
+        return _dry_run(command, config, file, folder)
+    from telos.learning.loop import Interrupted
+    from telos.learning.training import train
+
+    recording = file.load(streams=list(config.model.streams))
+    with _progress(command) as (listen, say):
+        for reason in runtime.reasons:
+            say(reason)
+        if command.tensorboard:
+            folder.mirror_to_tensorboard()
+        try:
+            train(
+                folder,
+                config,
+                recording,
+                runtime,
+                resume=command.resume is not None,
+                listen=listen,
+                say=say,
+            )
+        except Interrupted as stop:
+            say(f"{stop}. Go on with: telos train --resume {folder.path}")
+            raise KeyboardInterrupt from None
+    return _result(command, folder)
+
+
+def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
+    """The resolved configuration of a new training."""
+    from telos.learning.config import TrainConfig, adapted
+    from telos.learning.recipes import recipe
+
+    base = recipe(command.size, command.effort)
+    model = replace(
+        base.model,
+        streams={name: () for name in command.streams},
+        history=command.history,
+        frame_skip=command.frame_skip,
+        backbone=replace(base.model.backbone, kind=command.backbone),
+        predictor=replace(base.model.predictor, kind=command.predictor),
+    )
+    representation = replace(base.representation, anti_collapse=command.anti_collapse)
+    if command.inverse is not None:
+        representation = replace(representation, inverse=command.inverse)
+    config: TrainConfig = replace(
+        base,
+        data=str(command.data),
+        data_digest=file.digest,
+        model=model,
+        representation=representation,
+        critic=replace(base.critic, form=command.critic),
+        shuffle_actions=command.shuffle_actions,
+        seed=command.common.seed,
+    )
+    return adapted(config, file.spec)
+
+
+def _resolve(
+    command: Command, open_file: Callable[[Path], EpisodeFile]
+) -> tuple[Run, TrainConfig, EpisodeFile]:
+    """Run folder, configuration and episodes, of a new training or a resumed one."""
+    from telos.learning.config import TrainConfig
+    from telos.runs import Run
+
+    if command.resume is not None:
+        folder = Run.open(command.resume)
+        config = folder.config(TrainConfig)
+        file = open_file(Path(command.data or config.data))
+        if file.digest != config.data_digest:
+            raise ValueError(
+                f"{str(file.path)!r} has changed since this run began; a resumed run "
+                "must see the same episodes. Restore the file, or start a new run."
+            )
+        return folder, config, file
+    if command.data is None:
+        raise ValueError("no episode file; give one, or --resume a run folder")
+    file = open_file(command.data)
+    config = config_of(command, file)
+    path = command.out or Path("runs") / command.data.stem
+    if command.dry_run:
+        return Run(path), config, file
+    return Run.create(path, config, overwrite=command.overwrite), config, file
+
+
+def _dry_run(
+    command: Command, config: TrainConfig, file: EpisodeFile, folder: Run
+) -> dict[str, Any]:
+    from telos.learning.dry_run import dry_run
+
+    plan = dry_run(config, file, folder.path)
+    if not command.common.json:
+        from rich.console import Console
+
+        console = Console(highlight=False, markup=False)
+        for line in plan.lines():
+            console.print(line)
+    return plan.to_json()
+
+
+def _result(command: Command, folder: Run) -> dict[str, Any]:
+    from telos.config import load_json
+
+    verdicts = load_json(folder.path / "diagnostics.json")
+    model = load_json(folder.path / "model.json")
+    errors = {n: r["errors"]["q50"] for n, r in model["readouts"].items()}
+    result = {
+        "run": str(folder.path),
+        "seconds": round(folder.seconds, 1),
+        "verdict": verdicts[-1],
+        "readout_error_median": errors,
+    }
+    if not command.common.json:
+        from rich.console import Console
+
+        console = Console(highlight=False, markup=False)
+        console.print(f"verdict          {verdicts[-1]['name']}: {verdicts[-1]['text']}")
+        for name, error in errors.items():
+            unit = model["readouts"][name]["unit"]
+            console.print(f"read-out         {name} to {error:.2f} {unit} (median)")
+        console.print(f"run folder       {folder.path} ({folder.seconds:.0f} s)")
+        console.print(f"next             telos evaluate {folder.path}")
+    return result
+
+
+@contextlib.contextmanager
+def _progress(
+    command: Command,
+) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """A bar per phase with rate and time left, on the error stream."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    silent = command.common.quiet or command.common.json
+    console = Console(stderr=True, quiet=silent, highlight=False, markup=False)
+    columns = (
+        bars.TextColumn("{task.description:<15}"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.completed}/{task.total} steps"),
+        bars.TextColumn("{task.fields[rate]:,.0f} samples/s"),
+        bars.TextColumn("loss {task.fields[loss]:.3f}"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console, disable=silent) as shown:
+        tasks: dict[str, Any] = {}
+
+        def listen(at: Progress) -> None:
+            if at.phase not in tasks:
+                tasks[at.phase] = shown.add_task(
+                    at.phase, total=at.num_steps, rate=0.0, loss=0.0
+                )
+            shown.update(
+                tasks[at.phase], completed=at.step, rate=at.rate, loss=at.loss
+            )
+
+        yield listen, console.print

@@ -1,0 +1,139 @@
+"""The trainable critic: how many steps is it to the goal?
+
+Squared latent distance leads through walls. The critic is a goal-conditioned temporal
+distance learned from recorded episodes without any reward, and serves as terminal and
+running cost, so that a short horizon suffices.
+
+Source: LeCun 2022, section 3.2 (trainable critic); Park et al. 2023, "HIQL"
+(2307.11949), for expectile regression on goals; Wang and Isola 2022 (2211.15120) for
+the interval quasimetric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from telos.cost.compose import ObjectiveAlgebra
+from telos.types import Trajectory
+
+
+class DistanceNetwork(nn.Module):
+    """A free-form network of state, goal and context; the value is not negative.
+
+    Args:
+        state_dim: Dimensions Z that move.
+        context_dim: Dimensions C that an episode shares.
+        width: Hidden units.
+    """
+
+    form = "expectile"
+
+    def __init__(self, state_dim: int, context_dim: int, width: int) -> None:
+        super().__init__()
+        self.state_dim, self.context_dim, self.width = state_dim, context_dim, width
+        self.layers = nn.Sequential(
+            nn.Linear(2 * state_dim + context_dim, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, 1),
+        )
+
+    def forward(
+        self, latent: Float[Tensor, "*b D"], goal: Float[Tensor, "*b Z"]
+    ) -> Float[Tensor, "*b"]:
+        """Discounted steps from a latent to a goal state, in units of 1/(1-discount)."""
+        told = torch.cat([latent, goal], dim=-1)
+        return F.softplus(self.layers(told).squeeze(-1))
+
+
+class QuasimetricNetwork(nn.Module):
+    """Distance between embeddings that obeys the triangle inequality.
+
+    State and goal are embedded under the same context; each of the components is the
+    length of a union of intervals (interval quasimetric embedding, 2211.15120).
+    """
+
+    form = "quasimetric"
+    components, intervals = 16, 16
+
+    def __init__(self, state_dim: int, context_dim: int, width: int) -> None:
+        super().__init__()
+        self.state_dim, self.context_dim, self.width = state_dim, context_dim, width
+        self.embed = nn.Sequential(
+            nn.Linear(state_dim + context_dim, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, self.components * self.intervals),
+        )
+        self.mix = nn.Parameter(torch.zeros(()))
+        self.scale = nn.Parameter(torch.tensor(-2.0))
+
+    def forward(
+        self, latent: Float[Tensor, "*b D"], goal: Float[Tensor, "*b Z"]
+    ) -> Float[Tensor, "*b"]:
+        """Discounted steps from a latent to a goal state, in units of 1/(1-discount)."""
+        context = latent[..., self.state_dim :]
+        start = self.embed(latent).unflatten(-1, (self.components, self.intervals))
+        end = self.embed(torch.cat([goal, context], dim=-1))
+        end = end.unflatten(-1, (self.components, self.intervals))
+        lengths = _union_length(start, torch.maximum(start, end))
+        share = torch.sigmoid(self.mix)
+        mixed = share * lengths.mean(-1) + (1 - share) * lengths.amax(-1)
+        return F.softplus(self.scale) * mixed
+
+
+def _union_length(low: Tensor, high: Tensor) -> Tensor:
+    """(..., n) intervals to the length of their union (...)."""
+    order = low.argsort(dim=-1)
+    low, high = low.gather(-1, order), high.gather(-1, order)
+    reach = high.cummax(dim=-1).values
+    before = torch.cat([low[..., :1], reach[..., :-1]], dim=-1)
+    return (reach - torch.maximum(low, before)).clamp_min(0).sum(-1)
+
+
+Network = DistanceNetwork | QuasimetricNetwork
+
+
+def build_critic(form: str, state_dim: int, context_dim: int, width: int) -> Network:
+    """The network of a form, ``expectile`` or ``quasimetric``."""
+    makers = {"expectile": DistanceNetwork, "quasimetric": QuasimetricNetwork}
+    if form not in makers:
+        raise ValueError(f"critic {form!r} is unknown; choose one of {sorted(makers)}")
+    return makers[form](state_dim, context_dim, width)
+
+
+def critic_description(critic: Network) -> dict[str, Any]:
+    """What rebuilds the network, as plain data."""
+    return {
+        "form": critic.form,
+        "state_dim": critic.state_dim,
+        "context_dim": critic.context_dim,
+        "width": critic.width,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class CriticGoal(ObjectiveAlgebra):
+    """Learned distance of every predicted state to a goal."""
+
+    critic: Network
+    goal: Float[Tensor, "B D"]
+    """Encoded goal of each environment."""
+    name: str = "goal"
+
+    def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
+        """Energy of every predicted state."""
+        future = trajectory.future
+        goal = self.goal[..., : self.critic.state_dim]
+        goal = goal[:, None, None, None].expand(*future.shape[:-1], -1)
+        return self.critic(future, goal)

@@ -1,0 +1,1 @@
+"""Learning: losses, the one training loop, and the phases that it runs."""

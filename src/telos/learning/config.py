@@ -1,0 +1,127 @@
+"""Configuration of a training, and the recipes that the sizes name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from telos.config import Size
+from telos.envs.world import WorldSpec
+from telos.world_model import JEPAConfig, sized
+
+AntiCollapse = Literal["vicreg", "sigreg", "none"]
+CriticForm = Literal["expectile", "quasimetric"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    """AdamW with linear warm-up and cosine decay."""
+
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-5
+    warmup: float = 0.03
+    """Share of the steps over which the rate rises."""
+    final: float = 0.02
+    """Share of the rate that is left at the end."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepresentationConfig:
+    """Encoder and predictor together, from windows of frames."""
+
+    steps: int = 1500
+    episodes: int = 48
+    """Episodes in a batch; many, so that layouts differ within it."""
+    windows: int = 3
+    """Windows of each episode: what is common to them is context."""
+    length: int = 2
+    """Transitions of a window, all of them predicted from its first frame."""
+    anti_collapse: AntiCollapse = "vicreg"
+    """vicreg, sigreg, or none (an ablation that collapses)."""
+    prediction: float = 2.0
+    inverse: float = 10.0
+    smoothness: float = 0.0
+    state_variance: float = 10.0
+    """Weight of variation *within* episodes: the guard against slow features."""
+    state_covariance: float = 1.0
+    context_variance: float = 5.0
+    context_covariance: float = 1.0
+    invariance: float = 5.0
+    """Weight of the context staying the same within an episode."""
+    sigreg: float = 0.1
+    """Weight of SIGReg on state residuals and context, where it is chosen."""
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicsConfig:
+    """The predictor alone, on frozen latents, over a long horizon."""
+
+    steps: int = 2000
+    batch: int = 512
+    length: int = 8
+    optimiser: OptimiserConfig = OptimiserConfig(clip=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CriticConfig:
+    """The goal-conditioned temporal distance, on frozen latents."""
+
+    form: CriticForm = "expectile"
+    """expectile (free-form network) or quasimetric (triangle inequality built in)."""
+    steps: int = 3000
+    batch: int = 1024
+    width: int = 256
+    length: int = 4
+    """Transitions of a temporal-difference target."""
+    discount: float = 0.99
+    expectile: float = 0.2
+    """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
+    inside: float = 0.15
+    """Share of goals from within the window, whose distance is known; the rest is any
+    frame of the episode."""
+    target_rate: float = 0.01
+    """Share by which the target network follows per step."""
+    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=1e-3, clip=10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training, from episodes to an agent."""
+
+    data: str
+    """Episode file."""
+    data_digest: str = ""
+    """Fingerprint of the episodes, filled in when they are opened."""
+    world: str = ""
+    """Id of the world that the episodes come from, filled in likewise."""
+    size: Size = "tiny"
+    model: JEPAConfig = field(default_factory=lambda: sized("tiny"))
+    representation: RepresentationConfig = RepresentationConfig()
+    dynamics: DynamicsConfig = DynamicsConfig()
+    critic: CriticConfig = CriticConfig()
+    held_out: float = 0.08
+    """Share of episodes kept for diagnostics and read-outs' errors."""
+    shuffle_actions: bool = False
+    """Control that must fail: actions are permuted against frames."""
+    checkpoint_every: int = 500
+    """Steps between checkpoints."""
+    seed: int = 0
+
+
+def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
+    """Fill in what the recorded world decides: streams and action dimension."""
+    streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
+    unknown = sorted(set(streams) - set(spec.streams))
+    if unknown:
+        raise ValueError(
+            f"streams {unknown} are not recorded; the file has {sorted(spec.streams)}"
+        )
+    model = replace(
+        config.model,
+        streams={n: tuple(spec.streams[n].shape) for n in streams},
+        action_dim=config.model.frame_skip * spec.action_dim,
+    )
+    return replace(config, model=model, world=spec.id)

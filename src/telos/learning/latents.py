@@ -1,0 +1,59 @@
+"""A recording seen through a frozen encoder: what the later phases train on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from telos.data.recording import Recording
+from telos.world_model import JEPA
+
+CHUNK = 2048
+"""Frames encoded at once."""
+LATENT = "latent"
+"""Name of the stream that replaces all others."""
+
+
+def prepare_recording(model: JEPA, recording: Recording) -> Recording:
+    """The same episodes with images already reduced to what the network sees."""
+    prepared = {name: [] for name in model.config.streams}
+    for first in range(0, recording.num_frames, CHUNK):
+        chunk = {
+            name: torch.from_numpy(recording.observations[name][first : first + CHUNK])
+            for name in prepared
+        }
+        for name, value in model.prepare(chunk).items():
+            prepared[name].append(value.numpy())
+    observations = {name: np.concatenate(parts) for name, parts in prepared.items()}
+    return replace(recording, observations=observations)
+
+
+@torch.no_grad()
+def encode_recording(model: JEPA, prepared: Recording) -> Recording:
+    """The episodes of a prepared recording with latents (N, D) as the only stream.
+
+    Each frame is encoded with the history that the model wants.
+    """
+    model.eval()
+    device = model.head.weight.device
+    latents = np.empty((prepared.num_frames, model.config.latent_dim), np.float32)
+    past = _past_rows(prepared, model.history, model.frame_skip)
+    for first in range(0, prepared.num_frames, CHUNK):
+        rows = past[first : first + CHUNK]
+        seen = {
+            name: torch.from_numpy(array[rows]).to(device)
+            for name, array in prepared.observations.items()
+        }
+        encoded = model.encode_prepared(seen)[:, -1]
+        latents[first : first + CHUNK] = encoded.cpu().numpy()
+    return replace(prepared, observations={LATENT: latents})
+
+
+def _past_rows(recording: Recording, history: int, frame_skip: int) -> np.ndarray:
+    """(N, history) rows of the frames that are seen together, newest last."""
+    rows = np.arange(recording.num_frames)
+    first = np.repeat(recording.starts, recording.lengths)
+    back = frame_skip * np.arange(history - 1, -1, -1)
+    return np.maximum(rows[:, None] - back, first[:, None])

@@ -1,0 +1,186 @@
+"""The one training loop. A phase says what to minimise; the loop does the rest.
+
+A batch is a pure function of (seed, step), so that weights, optimiser and step number
+are all that a checkpoint needs: killed and resumed equals uninterrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from telos.learning.config import OptimiserConfig
+from telos.runs import Checkpoint, Interrupt, Run, flatten_optimizer, restore_optimizer
+from telos.runtime import Runtime
+
+LOG_EVERY = 20
+"""Steps between lines of metrics.jsonl."""
+
+
+class Phase(Protocol):
+    """One part of a training."""
+
+    name: str
+    num_steps: int
+    samples_per_step: int
+    """Frames or transitions of a batch, for the rate that is shown."""
+    optimiser: OptimiserConfig
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What this phase trains."""
+        ...
+
+    def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss of a batch, and its parts for the log."""
+        ...
+
+    def after_step(self, step: int) -> Mapping[str, float]:
+        """Follow-up of an optimiser step (targets, diagnostics); numbers to log."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a loop tells whoever listens."""
+
+    phase: str
+    step: int
+    num_steps: int
+    rate: float
+    """Samples per second."""
+    loss: float
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the run is saved
+    """The training was asked to stop and has saved a checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """Runs phases of one run folder.
+
+    Args of `run`: the phase, and the checkpoint to go on from if it is of this phase.
+    """
+
+    run_folder: Run
+    runtime: Runtime
+    modules: nn.ModuleDict
+    """Everything that a checkpoint stores, whichever phase is running."""
+    interrupt: Interrupt
+    checkpoint_every: int = 500
+    listen: Callable[[Progress], None] = lambda progress: None
+
+    def run(self, phase: Phase, checkpoint: Checkpoint | None = None) -> None:
+        """Train one phase to its end.
+
+        Raises:
+            Interrupted: After Ctrl-C, with everything saved.
+            ValueError: If the loss is not finite.
+        """
+        optimiser = make_optimiser(phase)
+        first = 0
+        if checkpoint is not None:
+            first = checkpoint.step
+            restore_optimizer(optimiser, checkpoint.tensors, checkpoint.state)
+        started, before = time.monotonic(), first
+        for step in range(first, phase.num_steps):
+            loss, parts = self._step(phase, optimiser, step)
+            parts = {**parts, **phase.after_step(step)}
+            if (step + 1) % LOG_EVERY == 0 or step + 1 == phase.num_steps:
+                elapsed = time.monotonic() - started
+                rate = (step + 1 - before) * phase.samples_per_step / elapsed
+                self._report(phase, step + 1, loss, parts, rate)
+            done = step + 1
+            if self.interrupt.requested:
+                self._save(phase, optimiser, done)
+                raise Interrupted(f"stopped in {phase.name} at step {done}, saved")
+            if done % self.checkpoint_every == 0 or done == phase.num_steps:
+                self._save(phase, optimiser, done)
+
+    def _step(
+        self, phase: Phase, optimiser: torch.optim.Optimizer, step: int
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        rate = learning_rate(phase.optimiser, step, phase.num_steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        with self.runtime.autocast():
+            loss, parts = phase.loss(step)
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss of {phase.name} is {loss.item()} at step {step}; the last "
+                "checkpoint is good: lower the learning rate and train again"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(phase.parameters(), phase.optimiser.clip)
+        optimiser.step()
+        return loss.detach(), parts
+
+    def _report(
+        self,
+        phase: Phase,
+        step: int,
+        loss: Tensor,
+        parts: Mapping[str, Tensor | float],
+        rate: float,
+    ) -> None:
+        values = {name: float(value) for name, value in parts.items()}
+        self.run_folder.log(
+            step, phase.name, loss=float(loss), samples_per_second=rate, **values
+        )
+        self.listen(
+            Progress(
+                phase=phase.name,
+                step=step,
+                num_steps=phase.num_steps,
+                rate=rate,
+                loss=float(loss),
+            )
+        )
+
+    def _save(self, phase: Phase, optimiser: torch.optim.Optimizer, step: int) -> None:
+        moments, state = flatten_optimizer(optimiser)
+        weights = {f"module/{k}": v for k, v in self.modules.state_dict().items()}
+        self.run_folder.save_checkpoint(step, phase.name, {**weights, **moments}, state)
+
+
+def make_optimiser(phase: Phase) -> torch.optim.AdamW:
+    """AdamW over the phase's parameters."""
+    config = phase.optimiser
+    return torch.optim.AdamW(
+        phase.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+
+
+def learning_rate(config: OptimiserConfig, step: int, num_steps: int) -> float:
+    """Linear warm-up, then cosine decay to the final share."""
+    warmup = max(1, round(config.warmup * num_steps))
+    rise = min(1.0, (step + 1) / warmup)
+    turn = 0.5 * (1 + math.cos(math.pi * step / max(1, num_steps)))
+    return config.learning_rate * rise * (config.final + (1 - config.final) * turn)
+
+
+def restore_modules(modules: nn.ModuleDict, checkpoint: Checkpoint) -> None:
+    """Load the weights that a checkpoint holds.
+
+    Raises:
+        ValueError: If they belong to another configuration.
+    """
+    prefix = "module/"
+    weights = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in checkpoint.tensors.items()
+        if name.startswith(prefix)
+    }
+    try:
+        modules.load_state_dict(weights)
+    except RuntimeError as mismatch:
+        raise ValueError(
+            f"the checkpoint does not fit this configuration: {mismatch}"
+        ) from None

@@ -1,0 +1,9 @@
+"""Losses, one per file, each with its formula and source."""
+
+from telos.learning.losses.inverse import InverseDynamics as InverseDynamics
+from telos.learning.losses.prediction import prediction_loss as prediction_loss
+from telos.learning.losses.sigreg import sigreg as sigreg
+from telos.learning.losses.temporal import invariance as invariance
+from telos.learning.losses.temporal import smoothness as smoothness
+from telos.learning.losses.vicreg import covariance as covariance
+from telos.learning.losses.vicreg import variance as variance

@@ -1,0 +1,39 @@
+"""Recipes: a full configuration per size, so that one word is enough to start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from telos.config import Size
+from telos.learning.config import TrainConfig
+from telos.world_model import sized
+
+STEPS: dict[Size, tuple[int, int, int]] = {
+    "tiny": (3000, 2500, 4000),
+    "small": (8000, 8000, 10000),
+    "base": (40000, 40000, 40000),
+}
+"""Steps of representation, dynamics and critic."""
+
+
+def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
+    """The configuration of a size.
+
+    Args:
+        size: tiny, small or base.
+        effort: Multiplies the steps of every phase.
+
+    Raises:
+        ValueError: If the size is unknown or the effort not positive.
+    """
+    if effort <= 0:
+        raise ValueError(f"effort is {effort}, expected more than 0")
+    model = sized(size)
+    steps = [max(1, round(effort * count)) for count in STEPS[size]]
+    config = TrainConfig(data="", size=size, model=model)
+    return replace(
+        config,
+        representation=replace(config.representation, steps=steps[0]),
+        dynamics=replace(config.dynamics, steps=steps[1]),
+        critic=replace(config.critic, steps=steps[2]),
+    )

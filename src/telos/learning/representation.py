@@ -1,0 +1,148 @@
+"""Phase 1: encoder, predictor and inverse dynamics together, from windows of frames.
+
+    context of two frames of an episode  ->  the same, and different between episodes
+    states within an episode             ->  varied, decorrelated, predictable
+    states a step apart                  ->  reveal the action
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from telos.data.windows import WindowSampler
+from telos.learning.config import RepresentationConfig
+from telos.learning.losses import (
+    InverseDynamics,
+    covariance,
+    invariance,
+    prediction_loss,
+    sigreg,
+    smoothness,
+    variance,
+)
+from telos.world_model import JEPA
+
+STATE_SPREAD = 0.9
+"""Standard deviation within episodes that the hinge asks for. All latents have unit
+variance over the batch, so this leaves at most a fifth of it to the layout."""
+
+
+class RepresentationPhase:
+    """What trains the encoder."""
+
+    name = "representation"
+
+    def __init__(
+        self,
+        model: JEPA,
+        inverse: InverseDynamics,
+        sampler: WindowSampler,
+        config: RepresentationConfig,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.inverse = model, inverse
+        self.sampler, self.config, self._seed = sampler, config, seed
+        self.optimiser, self.num_steps = config.optimiser, config.steps
+        frames = config.length + model.history
+        self.samples_per_step = config.episodes * config.windows * frames
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Encoder, predictor and the inverse-dynamics head."""
+        return [*self.model.parameters(), *self.inverse.parameters()]
+
+    def after_step(self, step: int) -> Mapping[str, float]:
+        """Nothing follows a step."""
+        return {}
+
+    def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The weighted sum of all terms on the batch of a step."""
+        self.model.train()
+        state, context, actions = self._encode(step)
+        first = torch.cat([state[:, 0], context[:, 0]], dim=-1)
+        predicted = self.model.imagine(first, actions)[:, 1:]
+        prediction = prediction_loss(predicted, state[:, 1:])
+        persistence = prediction_loss(state[:, :1].expand_as(predicted), state[:, 1:])
+        inverse = self.inverse(state, actions)
+        guard, parts = self._guard(state, context, step)
+        weights = self.config
+        loss = weights.prediction * prediction + weights.inverse * inverse + guard
+        if weights.smoothness:
+            loss = loss + weights.smoothness * smoothness(state)
+        skill = 1 - prediction.detach() / persistence.detach().clamp_min(1e-12)
+        measured = {"prediction": prediction, "inverse": inverse}
+        return loss, {
+            **{name: value.detach() for name, value in (measured | parts).items()},
+            "prediction_skill": skill,
+        }
+
+    def _encode(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """States (B, T+1, Z), contexts (B, T+1, C) and actions (B, T, A)."""
+        window = self.sampler.batch(step)
+        device = self.model.head.weight.device
+        seen = {name: value.to(device) for name, value in window.observations.items()}
+        skip = self.model.history - 1
+        latent = self.model.encode_prepared(seen)[:, skip:]
+        state, context = self.model.split(latent)
+        return state, context, window.actions[:, skip:].to(device)
+
+    def _guard(
+        self, state: Tensor, context: Tensor, step: int
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Anti-collapse terms of both parts of the latent."""
+        weights = self.config
+        groups = context.unflatten(0, (-1, weights.windows)).flatten(1, 2)
+        same = invariance(groups)
+        views = groups[:, 0], groups[:, -1]
+        residuals = within_groups(state.unflatten(0, (-1, weights.windows)))
+        if weights.anti_collapse == "none":
+            return weights.invariance * same, {"invariance": same}
+        if weights.anti_collapse == "sigreg":
+            return self._sigreg(residuals, views, same, step)
+        state_std = variance(residuals, STATE_SPREAD)
+        state_cov = covariance(residuals)
+        context_std = variance(views[0]) + variance(views[1])
+        context_cov = covariance(views[0]) + covariance(views[1])
+        guard = (
+            weights.state_variance * state_std
+            + weights.state_covariance * state_cov
+            + weights.context_variance * context_std
+            + weights.context_covariance * context_cov
+            + weights.invariance * same
+        )
+        return guard, {
+            "state_variance": state_std,
+            "state_covariance": state_cov,
+            "context_covariance": context_cov,
+            "invariance": same,
+        }
+
+    def _sigreg(
+        self, residuals: Tensor, views: tuple[Tensor, Tensor], same: Tensor, step: int
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The same two guards with SIGReg instead of variance and covariance."""
+        weights = self.config
+        draw = torch.Generator().manual_seed(hash((self._seed, step)) % 2**63)
+        state = sigreg(residuals, generator=draw)
+        context = sum((sigreg(view, generator=draw) for view in views), torch.zeros(()))
+        guard = weights.sigreg * (state + context) + weights.invariance * same
+        return guard, {"state_sigreg": state, "context_sigreg": context / 2}
+
+
+def within_groups(
+    state: Float[Tensor, "G W T Z"],
+) -> Float[Tensor, "N Z"]:
+    """What is left of states when the mean of their episode is taken away.
+
+    Statistics of these residuals cannot be satisfied by the layout, which is constant
+    in an episode: the remedy for the slow-feature collapse (Sobal et al. 2022,
+    2211.10831). Scaled so that their variance is unbiased.
+    """
+    count = state.shape[1] * state.shape[2]
+    residuals = state - state.mean(dim=(1, 2), keepdim=True)
+    return residuals.flatten(0, 2) * math.sqrt(count / (count - 1))

@@ -1,0 +1,6 @@
+"""Perception: from observation streams to features that the world model reads."""
+
+from telos.perception.backbone import BackboneConfig as BackboneConfig
+from telos.perception.backbone import build_backbone as build_backbone
+from telos.perception.observation import ObservationEncoder as ObservationEncoder
+from telos.perception.transforms import downsample as downsample

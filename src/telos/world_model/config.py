@@ -1,0 +1,71 @@
+"""What a world model is made of, and the one dial that sizes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from telos.config import Size
+from telos.perception.backbone import BackboneConfig
+
+PredictorKind = Literal["residual", "recurrent", "transformer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorConfig:
+    """The network that predicts the next state."""
+
+    kind: PredictorKind = "residual"
+    """residual (two-layer network on the change), recurrent (a gated cell) or
+    transformer (causal, over the imagined past)."""
+    width: int = 256
+    """Hidden units, or width of a token."""
+    depth: int = 2
+    """Hidden layers or transformer blocks; a recurrent cell has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JEPAConfig:
+    """A joint-embedding predictive architecture."""
+
+    streams: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Stored shape of each observation stream that the model sees."""
+    action_dim: int = 2
+    """Numbers in the action of one model step: ``frame_skip`` times the world's."""
+    state_dim: int = 32
+    """Dimensions that move within an episode; the predictor moves them."""
+    context_dim: int = 64
+    """Dimensions that stay within an episode (the layout); they are carried along.
+    0 for worlds whose layout never changes."""
+    history: int = 1
+    """Frames seen together, so that velocity shows."""
+    frame_skip: int = 1
+    """Environment steps per model step."""
+    backbone: BackboneConfig = BackboneConfig()
+    predictor: PredictorConfig = PredictorConfig()
+
+    @property
+    def latent_dim(self) -> int:
+        """D = state_dim + context_dim."""
+        return self.state_dim + self.context_dim
+
+
+_SIZES: dict[Size, tuple[int, int, int, int]] = {
+    # state_dim, context_dim, backbone channels, widths
+    "tiny": (32, 64, 32, 256),
+    "small": (64, 96, 48, 384),
+    "base": (128, 192, 96, 768),
+}
+
+
+def sized(size: Size) -> JEPAConfig:
+    """The configuration of a size, before streams and actions are known."""
+    if size not in _SIZES:
+        raise ValueError(f"size {size!r} is unknown; choose one of {sorted(_SIZES)}")
+    state, context, channels, width = _SIZES[size]
+    return JEPAConfig(
+        state_dim=state,
+        context_dim=context,
+        backbone=BackboneConfig(channels=channels, width=width),
+        predictor=PredictorConfig(width=width),
+    )

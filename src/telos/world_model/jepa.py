@@ -1,0 +1,159 @@
+"""JEPA: predict the representation of what comes next, not its pixels.
+
+A latent state has two parts. The *state* moves within an episode and the predictor
+moves it; the *context* stays within an episode (where the walls are) and is carried
+along. Both come out of one encoder and are standardised, so that no part can shrink
+away.
+
+Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 4.4; the
+split into a slow and a fast part is ours (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from telos.data.actions import ActionScale
+from telos.perception.observation import ObservationEncoder
+from telos.perception.transforms import downsample
+from telos.types import Observation, Trajectory, Window
+from telos.world_model.config import JEPAConfig
+from telos.world_model.predictors import build_predictor
+
+STANDARDISE_EPS = 1e-8
+"""Variance below which a latent dimension is not blown up to unit variance. Small: a
+keypoint encoder starts with variances around 1e-4."""
+
+
+class JEPA(nn.Module):
+    """Encoder and predictor of one world.
+
+    Args:
+        config: Sizes and streams.
+        action_scale: Action bounds of one model step, environment units.
+    """
+
+    def __init__(self, config: JEPAConfig, action_scale: ActionScale) -> None:
+        super().__init__()
+        self.config, self.action_scale = config, action_scale
+        shapes = {n: self._seen_shape(s) for n, s in config.streams.items()}
+        self.perception = ObservationEncoder(
+            shapes, config.backbone, history=config.history
+        )
+        self.head = nn.Linear(self.perception.width, config.latent_dim)
+        self.standardise = nn.BatchNorm1d(
+            config.latent_dim, eps=STANDARDISE_EPS, affine=False
+        )
+        self.predictor = build_predictor(
+            config.predictor, config.state_dim, config.context_dim, config.action_dim
+        )
+
+    @property
+    def history(self) -> int:
+        """Frames seen together."""
+        return self.config.history
+
+    @property
+    def frame_skip(self) -> int:
+        """Environment steps per model step."""
+        return self.config.frame_skip
+
+    def prepare(self, observation: Observation) -> Observation:
+        """Stored frames to what the network sees: images are averaged down."""
+        factor = self.config.backbone.downsample
+        return {
+            name: torch.from_numpy(downsample(observation[name].numpy(), factor))
+            if len(shape) == 3
+            else observation[name]
+            for name, shape in self.config.streams.items()
+        }
+
+    def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        """Latent states of stored frames (B, T, ...), newest last."""
+        device = self.head.weight.device
+        seen = self.prepare({k: v.cpu() for k, v in observation.items()})
+        return self.encode_prepared({k: v.to(device) for k, v in seen.items()})
+
+    def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        """Latent states of frames that `prepare` has already reduced."""
+        features = self.head(self.perception(observation))
+        return self.standardise(features.float().flatten(0, 1)).view(features.shape)
+
+    def split(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., D) into state (..., Z) and context (..., C)."""
+        state, context = latent.split(
+            [self.config.state_dim, self.config.context_dim], dim=-1
+        )
+        return state, context
+
+    def imagine(
+        self,
+        latent: Float[Tensor, "N D"],
+        actions: Float[Tensor, "N H A"],
+    ) -> Float[Tensor, "N H1 Z"]:
+        """States after each action, the present first; the context is carried along."""
+        state, context = self.split(latent)
+        states = [state]
+        for step in range(actions.shape[1]):
+            first = max(0, step + 1 - self.predictor.memory)
+            past = torch.stack(states[first:], dim=1)
+            states.append(self.predictor(past, context, actions[:, first : step + 1]))
+        return torch.stack(states, dim=1)
+
+    def rollout(
+        self,
+        state: Float[Tensor, "B T D"],
+        actions: Float[Tensor, "B S H A"],
+        futures: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Trajectory:
+        """Imagine what every candidate action sequence leads to.
+
+        Args:
+            state: Encoded context, newest last.
+            actions: Candidates, normalised to [-1, 1]; one per model step.
+            futures: K; this model is deterministic, so its futures are equal.
+            generator: Unused for the same reason.
+
+        Returns:
+            States (B, S, K, H+1, D); index 0 along H+1 is the present.
+
+        Raises:
+            ValueError: If the batch sizes or the action dimension differ.
+        """
+        self._check(state, actions)
+        num_envs, samples, steps, _ = actions.shape
+        now = state[:, -1].unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
+        moved = self.imagine(now, actions.flatten(0, 1))
+        _, context = self.split(now)
+        carried = context.unsqueeze(1).expand(-1, steps + 1, -1)
+        states = torch.cat([moved, carried], -1).view(num_envs, samples, 1, steps + 1, -1)
+        return Trajectory(states=states.expand(-1, -1, futures, -1, -1), actions=actions)
+
+    def energy(self, window: Window) -> Float[Tensor, "B T"]:
+        """Squared one-step prediction error of each transition, mean over dimensions."""
+        latent = self.encode(window.observations)
+        now, after = latent[:, :-1].flatten(0, 1), latent[:, 1:].flatten(0, 1)
+        moved = self.imagine(now, window.actions.flatten(0, 1).unsqueeze(1))[:, 1]
+        error = (moved - self.split(after)[0]).square().mean(-1)
+        return error.view(window.actions.shape[:2])
+
+    def _check(self, state: Tensor, actions: Tensor) -> None:
+        if len(state) != len(actions):
+            raise ValueError(
+                f"{len(state)} states but {len(actions)} sets of candidates; expected "
+                "one set per environment"
+            )
+        if actions.shape[-1] != self.config.action_dim:
+            raise ValueError(
+                f"actions have {actions.shape[-1]} dimensions, this model was trained "
+                f"with {self.config.action_dim}"
+            )
+
+    def _seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        factor = self.config.backbone.downsample
+        if len(stored) == 3:
+            return (stored[0] // factor, stored[1] // factor, stored[2])
+        return stored
