@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from telos.actor.icem import ICEM, ICEMConfig
-from telos.agent import Agent
+from telos.agent import Agent, AgentParts
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
 from telos.cli.common import CommonOptions
@@ -19,7 +19,7 @@ from telos.cost.readout import identity_readout
 from telos.data.actions import ActionScale
 from telos.envs.two_rooms.world import TwoRooms
 from telos.evaluation import actors
-from telos.evaluation.actors import AgentActor, AgentParts, GivenGoal, read_goal
+from telos.evaluation.actors import AgentActor, GivenGoal, read_goal
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.protocol import load_protocol
 from telos.types import Trajectory

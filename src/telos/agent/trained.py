@@ -1,4 +1,4 @@
-"""From a run folder to an agent: world model, critic and read-outs put back together."""
+"""From a run folder to an agent: world model, critic and read-outs rejoined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
@@ -108,9 +107,7 @@ def objective_factory(
 
     def objective(goal: Tensor) -> Objective:
         distance: ObjectiveAlgebra = (
-            CriticGoal(critic, goal)
-            if settings.cost == "critic"
-            else LatentGoal(goal)
+            CriticGoal(critic, goal) if settings.cost == "critic" else LatentGoal(goal)
         )
         if settings.running == 0:
             return Terminal(distance)
@@ -163,7 +160,8 @@ def _require_same_world(
     trained = spec_from_json(description["spec"])
     # Layout split and step limit may differ: that is what evaluation varies.
     difference = spec_difference(
-        replace(trained, options={}, max_steps=0), replace(spec, options={}, max_steps=0)
+        replace(trained, options={}, max_steps=0),
+        replace(spec, options={}, max_steps=0),
     )
     if difference:
         raise ValueError(

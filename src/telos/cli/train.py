@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from telos.learning.config import TrainConfig
     from telos.learning.loop import Progress
     from telos.runs import Run
+    from telos.runtime import Runtime
 
 EXAMPLES = """
 telos train rooms.h5 --dry-run
@@ -84,7 +85,7 @@ def run(command: Command) -> dict[str, Any]:
     folder, config, file = _resolve(command, EpisodeFile)
     runtime = choose_runtime(command.common.device, command.dtype)
     if command.dry_run:
-        return _dry_run(command, config, file, folder)
+        return _dry_run(command, config, file, folder, runtime)
     from telos.learning.loop import Interrupted
     from telos.learning.training import train
 
@@ -112,13 +113,13 @@ def run(command: Command) -> dict[str, Any]:
 
 def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     """The resolved configuration of a new training."""
-    from telos.learning.config import TrainConfig, adapted
+    from telos.learning.config import adapted
     from telos.learning.recipes import recipe
 
     base = recipe(command.size, command.effort)
     model = replace(
         base.model,
-        streams={name: () for name in command.streams},
+        streams=dict.fromkeys(command.streams, ()),
         history=command.history,
         frame_skip=command.frame_skip,
         backbone=replace(base.model.backbone, kind=command.backbone),
@@ -144,6 +145,7 @@ def _resolve(
     command: Command, open_file: Callable[[Path], EpisodeFile]
 ) -> tuple[Run, TrainConfig, EpisodeFile]:
     """Run folder, configuration and episodes, of a new training or a resumed one."""
+    from telos.learning.checks import check_trainable
     from telos.learning.config import TrainConfig
     from telos.runs import Run
 
@@ -161,6 +163,7 @@ def _resolve(
         raise ValueError("no episode file; give one, or --resume a run folder")
     file = open_file(command.data)
     config = config_of(command, file)
+    check_trainable(config, file.spec, file.lengths)
     path = command.out or Path("runs") / command.data.stem
     if command.dry_run:
         return Run(path), config, file
@@ -168,17 +171,21 @@ def _resolve(
 
 
 def _dry_run(
-    command: Command, config: TrainConfig, file: EpisodeFile, folder: Run
+    command: Command,
+    config: TrainConfig,
+    file: EpisodeFile,
+    folder: Run,
+    runtime: Runtime,
 ) -> dict[str, Any]:
     from telos.learning.dry_run import dry_run
 
-    plan = dry_run(config, file, folder.path)
+    plan = dry_run(config, file, folder.path, runtime)
     if not command.common.json:
         from rich.console import Console
 
         console = Console(highlight=False, markup=False)
         for line in plan.lines():
-            console.print(line)
+            console.print(line, soft_wrap=True)
     return plan.to_json()
 
 
@@ -198,7 +205,9 @@ def _result(command: Command, folder: Run) -> dict[str, Any]:
         from rich.console import Console
 
         console = Console(highlight=False, markup=False)
-        console.print(f"verdict          {verdicts[-1]['name']}: {verdicts[-1]['text']}")
+        console.print(
+            f"verdict          {verdicts[-1]['name']}: {verdicts[-1]['text']}"
+        )
         for name, error in errors.items():
             unit = model["readouts"][name]["unit"]
             console.print(f"read-out         {name} to {error:.2f} {unit} (median)")
@@ -233,8 +242,6 @@ def _progress(
                 tasks[at.phase] = shown.add_task(
                     at.phase, total=at.num_steps, rate=0.0, loss=0.0
                 )
-            shown.update(
-                tasks[at.phase], completed=at.step, rate=at.rate, loss=at.loss
-            )
+            shown.update(tasks[at.phase], completed=at.step, rate=at.rate, loss=at.loss)
 
         yield listen, console.print

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import softplus
 
 from telos.cost.compose import ObjectiveAlgebra
 from telos.types import Trajectory
@@ -50,9 +50,9 @@ class DistanceNetwork(nn.Module):
     def forward(
         self, latent: Float[Tensor, "*b D"], goal: Float[Tensor, "*b Z"]
     ) -> Float[Tensor, "*b"]:
-        """Discounted steps from a latent to a goal state, in units of 1/(1-discount)."""
+        """Discounted steps to a goal state, in units of 1 / (1 - discount)."""
         told = torch.cat([latent, goal], dim=-1)
-        return F.softplus(self.layers(told).squeeze(-1))
+        return softplus(self.layers(told).squeeze(-1))
 
 
 class QuasimetricNetwork(nn.Module):
@@ -81,7 +81,7 @@ class QuasimetricNetwork(nn.Module):
     def forward(
         self, latent: Float[Tensor, "*b D"], goal: Float[Tensor, "*b Z"]
     ) -> Float[Tensor, "*b"]:
-        """Discounted steps from a latent to a goal state, in units of 1/(1-discount)."""
+        """Discounted steps to a goal state, in units of 1 / (1 - discount)."""
         context = latent[..., self.state_dim :]
         start = self.embed(latent).unflatten(-1, (self.components, self.intervals))
         end = self.embed(torch.cat([goal, context], dim=-1))
@@ -89,7 +89,7 @@ class QuasimetricNetwork(nn.Module):
         lengths = _union_length(start, torch.maximum(start, end))
         share = torch.sigmoid(self.mix)
         mixed = share * lengths.mean(-1) + (1 - share) * lengths.amax(-1)
-        return F.softplus(self.scale) * mixed
+        return softplus(self.scale) * mixed
 
 
 def _union_length(low: Tensor, high: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from telos.cost.critic import Network
@@ -83,7 +83,7 @@ class CriticPhase:
         # A target below the value says that someone was faster: it weighs more.
         weight = torch.where(error < 0, 1 - expectile, expectile)
         loss = (weight * error.square()).mean()
-        return loss, {"value": value.mean().detach(), "error": error.abs().mean()}
+        return loss, {"value": value.mean().detach(), "error": error.abs().mean().detach()}
 
     def _wanted(
         self, latent: Tensor, goal: Tensor, reached: Tensor
@@ -108,9 +108,9 @@ class CriticPhase:
         own = latent[torch.arange(len(latent)), torch.from_numpy(inside)]
         chosen = torch.from_numpy(from_window)
         goal = torch.where(chosen[:, None], own, anywhere)
-        reached = torch.where(chosen, torch.from_numpy(inside), -1)
-        device = next(self.critic.parameters()).device
         state = goal[:, : self.critic.state_dim]
+        reached = first_match(latent[..., : self.critic.state_dim], state)
+        device = next(self.critic.parameters()).device
         return latent.to(device), state.to(device), reached.to(device)
 
     def _random_frames(self, episodes: np.ndarray, rng: np.random.Generator) -> Tensor:
@@ -118,6 +118,19 @@ class CriticPhase:
         offset = rng.integers(0, self._latents.lengths[episodes])
         rows = self._latents.starts[episodes] + offset
         return torch.from_numpy(self._latents.observations[LATENT][rows])
+
+
+def first_match(
+    states: Float[Tensor, "B T1 Z"], goal: Float[Tensor, "B Z"]
+) -> Int64[Tensor, "B"]:
+    """The first step at which a window is at its goal, -1 where it never is.
+
+    Goals are recorded frames, so that equality is exact. A goal drawn from the whole
+    episode may lie in the window too, and an agent that stands still is there early.
+    """
+    equal = (states == goal.unsqueeze(1)).all(-1)
+    first = equal.int().argmax(1)
+    return torch.where(equal.any(1), first, torch.full_like(first, -1))
 
 
 def slow_copy(critic: Network) -> Network:

@@ -18,7 +18,7 @@ from telos.types import Verdict
 DEAD_STD = 1e-2
 """Standard deviation under which a dimension counts as dead."""
 LOW_RANK = 0.25
-"""Share of dimensions under which the effective rank counts as a dimensional collapse."""
+"""Effective rank per dimension under which dimensions count as copies of others."""
 SLOW_SHARE = 0.05
 """Within-episode share of variance under which only the layout is encoded."""
 
@@ -83,6 +83,8 @@ def judge(evidence: Mapping[str, float]) -> Verdict:
     else:
         name = "ok"
         text = f"effective rank {rank:.0f} of {dims:.0f}, "
-        text += f"{100 * evidence['within_share']:.0f} % of the state's variance within "
+        text += (
+            f"{100 * evidence['within_share']:.0f} % of the state's variance within "
+        )
         text += f"episodes, prediction skill {evidence['prediction_skill']:.2f}"
     return Verdict(name=name, text=text, evidence=evidence)

@@ -49,5 +49,7 @@ class DynamicsPhase:
         still = prediction_loss(state[:, :1].expand_as(state[:, 1:]), state[:, 1:])
         return loss, {
             "prediction_skill": (1 - loss / still.clamp_min(1e-12)).detach(),
-            "last_step_error": torch.square(moved[:, -1] - state[:, -1]).mean().detach(),
+            "last_step_error": torch.square(moved[:, -1] - state[:, -1])
+            .mean()
+            .detach(),
         }

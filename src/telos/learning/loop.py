@@ -70,7 +70,7 @@ class Loop:
 
     run_folder: Run
     runtime: Runtime
-    modules: nn.ModuleDict
+    modules: nn.Module
     """Everything that a checkpoint stores, whichever phase is running."""
     interrupt: Interrupt
     checkpoint_every: int = 500
@@ -90,7 +90,7 @@ class Loop:
             restore_optimizer(optimiser, checkpoint.tensors, checkpoint.state)
         started, before = time.monotonic(), first
         for step in range(first, phase.num_steps):
-            loss, parts = self._step(phase, optimiser, step)
+            loss, parts = train_step(phase, optimiser, step, self.runtime)
             parts = {**parts, **phase.after_step(step)}
             if (step + 1) % LOG_EVERY == 0 or step + 1 == phase.num_steps:
                 elapsed = time.monotonic() - started
@@ -102,25 +102,6 @@ class Loop:
                 raise Interrupted(f"stopped in {phase.name} at step {done}, saved")
             if done % self.checkpoint_every == 0 or done == phase.num_steps:
                 self._save(phase, optimiser, done)
-
-    def _step(
-        self, phase: Phase, optimiser: torch.optim.Optimizer, step: int
-    ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        rate = learning_rate(phase.optimiser, step, phase.num_steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with self.runtime.autocast():
-            loss, parts = phase.loss(step)
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"the loss of {phase.name} is {loss.item()} at step {step}; the last "
-                "checkpoint is good: lower the learning rate and train again"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(phase.parameters(), phase.optimiser.clip)
-        optimiser.step()
-        return loss.detach(), parts
 
     def _report(
         self,
@@ -150,6 +131,31 @@ class Loop:
         self.run_folder.save_checkpoint(step, phase.name, {**weights, **moments}, state)
 
 
+def train_step(
+    phase: Phase, optimiser: torch.optim.Optimizer, step: int, runtime: Runtime
+) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """One optimiser step; the loss and its parts.
+
+    Raises:
+        ValueError: If the loss is not finite; the weights are left as they were.
+    """
+    rate = learning_rate(phase.optimiser, step, phase.num_steps)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    with runtime.autocast():
+        loss, parts = phase.loss(step)
+    if not torch.isfinite(loss):
+        raise ValueError(
+            f"the loss of {phase.name} is {loss.item()} at step {step}; the last "
+            "checkpoint is good: lower the learning rate and train again"
+        )
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(phase.parameters(), phase.optimiser.clip)
+    optimiser.step()
+    return loss.detach(), parts
+
+
 def make_optimiser(phase: Phase) -> torch.optim.AdamW:
     """AdamW over the phase's parameters."""
     config = phase.optimiser
@@ -166,7 +172,7 @@ def learning_rate(config: OptimiserConfig, step: int, num_steps: int) -> float:
     return config.learning_rate * rise * (config.final + (1 - config.final) * turn)
 
 
-def restore_modules(modules: nn.ModuleDict, checkpoint: Checkpoint) -> None:
+def restore_modules(modules: nn.Module, checkpoint: Checkpoint) -> None:
     """Load the weights that a checkpoint holds.
 
     Raises:

@@ -1,8 +1,8 @@
 """Phase 1: encoder, predictor and inverse dynamics together, from windows of frames.
 
-    context of two frames of an episode  ->  the same, and different between episodes
-    states within an episode             ->  varied, decorrelated, predictable
-    states a step apart                  ->  reveal the action
+context of two frames of an episode  ->  the same, and different between episodes
+states within an episode             ->  varied, decorrelated, predictable
+states a step apart                  ->  reveal the action
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class RepresentationPhase:
         if weights.smoothness:
             loss = loss + weights.smoothness * smoothness(state)
         skill = 1 - prediction.detach() / persistence.detach().clamp_min(1e-12)
-        measured = {"prediction": prediction, "inverse": inverse}
+        measured = {"prediction": prediction, "inverse": inverse, **parts}
         return loss, {
-            **{name: value.detach() for name, value in (measured | parts).items()},
+            **{name: value.detach() for name, value in measured.items()},
             "prediction_skill": skill,
         }
 

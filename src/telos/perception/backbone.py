@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
-
 from telos.perception.conv import ConvEncoder
 from telos.perception.keypoints import KeypointEncoder
 from telos.perception.vit import ViTEncoder
@@ -28,7 +26,19 @@ class BackboneConfig:
     """Images are averaged in blocks of this side before the network sees them."""
 
 
-def build_backbone(config: BackboneConfig, shape: tuple[int, int, int]) -> nn.Module:
-    """The network for images of (H, W, C) after down-sampling and stacking."""
+Backbone = KeypointEncoder | ConvEncoder | ViTEncoder
+
+
+def build_backbone(config: BackboneConfig, shape: tuple[int, int, int]) -> Backbone:
+    """The network for images of (H, W, C) after down-sampling and stacking.
+
+    Raises:
+        ValueError: If there is no such network, or its strides or patches do not
+            divide the image.
+    """
     makers = {"keypoints": KeypointEncoder, "conv": ConvEncoder, "vit": ViTEncoder}
+    if config.kind not in makers:
+        raise ValueError(
+            f"backbone {config.kind!r} is unknown; choose one of {sorted(makers)}"
+        )
     return makers[config.kind](shape, channels=config.channels, width=config.width)

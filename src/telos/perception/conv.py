@@ -13,6 +13,9 @@ class ConvEncoder(nn.Module):
         shape: (H, W, C) of the image; H and W divisible by 8.
         channels: Filters of the first convolution, doubled twice.
         width: Output features.
+
+    Raises:
+        ValueError: If H or W is not divisible by 8.
     """
 
     def __init__(
@@ -20,6 +23,12 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         height, breadth, colours = shape
+        if height % 8 or breadth % 8:
+            raise ValueError(
+                f"the conv backbone halves images three times and cannot take "
+                f"{height} x {breadth}; use images whose sides are multiples of 8 "
+                "after down-sampling, or the backbone keypoints"
+            )
         self.width = width
         self.layers = nn.Sequential(
             nn.Conv2d(colours, channels, 5, stride=2, padding=2),

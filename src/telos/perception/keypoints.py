@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import relu
 
 SHARPNESS = 10.0
 """Scale of attention logits: nearly uniform maps would all start at the middle."""
@@ -30,7 +30,12 @@ class KeypointEncoder(nn.Module):
         maps: Attention maps.
         values: Features read at each attended place.
         width: Output features.
+
+    Raises:
+        ValueError: If H or W is odd.
     """
+
+    places: Tensor
 
     def __init__(
         self,
@@ -43,6 +48,11 @@ class KeypointEncoder(nn.Module):
     ) -> None:
         super().__init__()
         height, breadth, colours = shape
+        if height % 2 or breadth % 2:
+            raise ValueError(
+                f"the keypoints backbone halves images and cannot take {height} x "
+                f"{breadth}; use images with even sides after down-sampling"
+            )
         self.width, self.maps = width, maps
         self.strided = nn.Conv2d(colours, channels, 5, stride=2, padding=2)
         self.mix = nn.Conv2d(channels, 2 * channels, 1)
@@ -54,11 +64,11 @@ class KeypointEncoder(nn.Module):
     def forward(self, pixels: UInt8[Tensor, "N H W C"]) -> Float[Tensor, "N F"]:
         """Features of N images."""
         image = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
-        hidden = F.relu(self.mix(F.relu(self.strided(image))))
+        hidden = relu(self.mix(relu(self.strided(image))))
         maps = (SHARPNESS * self.attention(hidden)).flatten(2).softmax(-1)
         places = self.places.expand(len(pixels), -1, -1)
         seen = torch.cat([places, self.value(hidden).flatten(2)], dim=1)
-        return F.relu(self.out((maps @ seen.transpose(1, 2)).flatten(1)))
+        return relu(self.out((maps @ seen.transpose(1, 2)).flatten(1)))
 
 
 def _places(height: int, width: int) -> Tensor:

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from telos.perception.backbone import BackboneConfig, build_backbone
+from telos.perception.backbone import Backbone, BackboneConfig, build_backbone
 from telos.perception.vector import VectorEncoder
 from telos.types import Observation
 
 Shapes = Mapping[str, tuple[int, ...]]
+Part = Backbone | VectorEncoder
 
 
 class ObservationEncoder(nn.Module):
@@ -34,10 +35,9 @@ class ObservationEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.shapes, self.history = dict(shapes), history
-        self.parts = nn.ModuleDict(
-            {name: self._part(shape, config) for name, shape in sorted(shapes.items())}
-        )
-        self.width = sum(part.width for part in self.parts.values())
+        parts = {n: self._part(shape, config) for n, shape in sorted(shapes.items())}
+        self.parts = nn.ModuleDict(parts)
+        self.width = sum(part.width for part in parts.values())
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T F"]:
         """Features of every frame."""
@@ -47,10 +47,15 @@ class ObservationEncoder(nn.Module):
         ]
         return torch.cat(features, dim=-1)
 
-    def _part(self, shape: tuple[int, ...], config: BackboneConfig) -> nn.Module:
+    def _part(self, shape: tuple[int, ...], config: BackboneConfig) -> Part:
         if len(shape) == 3:
             height, width, colours = shape
             return build_backbone(config, (height, width, colours * self.history))
+        if len(shape) != 1:
+            raise ValueError(
+                f"a stream has frames of shape {shape}; expected images (H, W, C) or "
+                "flat numbers (d,). Choose other streams, or record it in such a shape"
+            )
         return VectorEncoder(shape[0] * self.history)
 
     def _features(self, name: str, part: nn.Module, stream: Tensor) -> Tensor:

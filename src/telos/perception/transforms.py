@@ -20,6 +20,8 @@ def downsample(pixels: np.ndarray, factor: int) -> np.ndarray:
     """
     if pixels.dtype != np.uint8:
         raise ValueError(f"pixels are {pixels.dtype}, expected uint8 in [0, 255]")
+    if factor < 1:
+        raise ValueError(f"the block side is {factor}, expected at least 1")
     if factor == 1:
         return pixels
     height, width = pixels.shape[-3:-1]
@@ -28,9 +30,9 @@ def downsample(pixels: np.ndarray, factor: int) -> np.ndarray:
             f"images of {height} x {width} cannot be averaged in blocks of {factor}; "
             "choose a factor that divides both sides"
         )
-    rows = sum(
-        pixels[..., i::factor, j::factor, :].astype(np.uint16)
-        for i in range(factor)
-        for j in range(factor)
-    )
-    return ((rows + factor**2 // 2) // factor**2).astype(np.uint8)
+    # Strided sums are several times faster than a mean over two axes of a view.
+    total = np.zeros_like(pixels[..., ::factor, ::factor, :], np.uint32)
+    for row in range(factor):
+        for column in range(factor):
+            total += pixels[..., row::factor, column::factor, :]
+    return ((total + factor**2 // 2) // factor**2).astype(np.uint8)

@@ -13,6 +13,9 @@ class VectorEncoder(nn.Module):
     The statistics of the recording are buffers, so that they travel with the model.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, dim: int, *, width: int = 64) -> None:
         super().__init__()
         self.width = width

@@ -46,7 +46,13 @@ class ViTEncoder(nn.Module):
         self.embed = nn.Linear(patch * patch * colours, channels)
         self.position = nn.Parameter(0.02 * torch.randn(num_patches, channels))
         layer = nn.TransformerEncoderLayer(
-            channels, heads, 4 * channels, 0.0, "gelu", batch_first=True, norm_first=True
+            channels,
+            heads,
+            4 * channels,
+            0.0,
+            "gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.out = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width))

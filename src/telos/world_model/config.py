@@ -41,8 +41,8 @@ class JEPAConfig:
     """Frames seen together, so that velocity shows."""
     frame_skip: int = 1
     """Environment steps per model step."""
-    backbone: BackboneConfig = BackboneConfig()
-    predictor: PredictorConfig = PredictorConfig()
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    predictor: PredictorConfig = field(default_factory=PredictorConfig)
 
     @property
     def latent_dim(self) -> int:

@@ -129,11 +129,15 @@ class JEPA(nn.Module):
         moved = self.imagine(now, actions.flatten(0, 1))
         _, context = self.split(now)
         carried = context.unsqueeze(1).expand(-1, steps + 1, -1)
-        states = torch.cat([moved, carried], -1).view(num_envs, samples, 1, steps + 1, -1)
-        return Trajectory(states=states.expand(-1, -1, futures, -1, -1), actions=actions)
+        states = torch.cat([moved, carried], -1).view(
+            num_envs, samples, 1, steps + 1, -1
+        )
+        return Trajectory(
+            states=states.expand(-1, -1, futures, -1, -1), actions=actions
+        )
 
     def energy(self, window: Window) -> Float[Tensor, "B T"]:
-        """Squared one-step prediction error of each transition, mean over dimensions."""
+        """Squared one-step prediction error of each transition, mean over states."""
         latent = self.encode(window.observations)
         now, after = latent[:, :-1].flatten(0, 1), latent[:, 1:].flatten(0, 1)
         moved = self.imagine(now, window.actions.flatten(0, 1).unsqueeze(1))[:, 1]
@@ -155,5 +159,10 @@ class JEPA(nn.Module):
     def _seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
         factor = self.config.backbone.downsample
         if len(stored) == 3:
+            if stored[0] % factor or stored[1] % factor:
+                raise ValueError(
+                    f"images of {stored[0]} x {stored[1]} cannot be averaged in blocks "
+                    f"of {factor}; choose a factor that divides both sides"
+                )
             return (stored[0] // factor, stored[1] // factor, stored[2])
         return stored

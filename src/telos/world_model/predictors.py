@@ -22,7 +22,10 @@ class ResidualPredictor(nn.Module):
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
         super().__init__()
         width = config.width
-        layers: list[nn.Module] = [nn.Linear(state + context + action, width), nn.ReLU()]
+        layers: list[nn.Module] = [
+            nn.Linear(state + context + action, width),
+            nn.ReLU(),
+        ]
         for _ in range(config.depth - 1):
             layers += [nn.Linear(width, width), nn.ReLU()]
         self.change = nn.Sequential(*layers, nn.Linear(width, state))
@@ -48,9 +51,7 @@ class RecurrentPredictor(nn.Module):
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
         super().__init__()
-        self.embed = nn.Sequential(
-            nn.Linear(action + context, config.width), nn.ReLU()
-        )
+        self.embed = nn.Sequential(nn.Linear(action + context, config.width), nn.ReLU())
         self.cell = nn.GRUCell(config.width, state)
         self.out = nn.Linear(state, state)
 
@@ -107,13 +108,24 @@ class TransformerPredictor(nn.Module):
         return states[:, -1] + self.out(self.blocks(tokens)[:, -1])
 
 
+Predictor = ResidualPredictor | RecurrentPredictor | TransformerPredictor
+
+
 def build_predictor(
     config: PredictorConfig, state: int, context: int, action: int
-) -> nn.Module:
-    """The predictor that a configuration names."""
+) -> Predictor:
+    """The predictor that a configuration names.
+
+    Raises:
+        ValueError: If there is no such predictor.
+    """
     makers = {
         "residual": ResidualPredictor,
         "recurrent": RecurrentPredictor,
         "transformer": TransformerPredictor,
     }
+    if config.kind not in makers:
+        raise ValueError(
+            f"predictor {config.kind!r} is unknown; choose one of {sorted(makers)}"
+        )
     return makers[config.kind](state, context, action, config)

@@ -34,7 +34,9 @@ def load_world_model(
     """
     config = from_dict(JEPAConfig, description["config"])
     model = JEPA(config, ActionScale.from_dict(description["action_scale"]))
-    own = {k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)}
+    own = {
+        k.removeprefix(PREFIX): v for k, v in tensors.items() if k.startswith(PREFIX)
+    }
     try:
         model.load_state_dict(own)
     except RuntimeError as mismatch:

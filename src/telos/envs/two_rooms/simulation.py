@@ -72,7 +72,9 @@ def sample_layout(rng: np.random.Generator, split: str) -> tuple[float, float]:
     """Wall and door positions of one episode from the ``train`` or ``test`` split."""
     while True:
         wall, door = rng.uniform(*WALL_RANGE), rng.uniform(*DOOR_RANGE)
-        if bool(is_test_layout(np.float64(wall), np.float64(door))) == (split == "test"):
+        if bool(is_test_layout(np.float64(wall), np.float64(door))) == (
+            split == "test"
+        ):
             return float(wall), float(door)
 
 

@@ -1,0 +1,78 @@
+"""Whether a training can start: asked before a run folder is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from telos.config import from_dict, to_dict
+from telos.data.splits import split_by_episode
+from telos.envs.world import WorldSpec
+from telos.learning.config import TrainConfig
+from telos.learning.modules import untrained_modules
+
+
+def check_trainable(config: TrainConfig, spec: WorldSpec, lengths: np.ndarray) -> None:
+    """Refuse what would only fail minutes later.
+
+    Args:
+        config: Resolved configuration.
+        spec: The recorded world.
+        lengths: (E,) frames of each episode.
+
+    Raises:
+        ValueError: If a name or number of the configuration is not allowed, the images
+            do not suit the network, or the episodes are too few or too short.
+    """
+    # The codec knows every choice: a config that it would not read back is wrong.
+    from_dict(TrainConfig, to_dict(config))
+    _check_numbers(config)
+    untrained_modules(config, spec)
+    train, held_out = split_by_episode(len(lengths), config.held_out, seed=config.seed)
+    for name, needed in frames_needed(config).items():
+        _check_longest(name, needed, lengths[train])
+    _check_longest("the verdict", config.model.frame_skip + 1, lengths[held_out])
+
+
+def frames_needed(config: TrainConfig) -> Mapping[str, int]:
+    """Frames that an episode must have to give a window, for each phase."""
+    skip = config.model.frame_skip
+    past = config.model.history - 1
+    transitions = {
+        "representation": config.representation.length + past,
+        "dynamics": config.dynamics.length,
+        "critic": config.critic.length,
+    }
+    return {name: skip * count + 1 for name, count in transitions.items()}
+
+
+def num_windows(config: TrainConfig, lengths: np.ndarray) -> Mapping[str, int]:
+    """Different windows that episodes of these lengths give, for each phase."""
+    return {
+        name: int(np.maximum(lengths - needed + 1, 0).sum())
+        for name, needed in frames_needed(config).items()
+    }
+
+
+def _check_longest(name: str, needed: int, lengths: np.ndarray) -> None:
+    if lengths.max() < needed:
+        raise ValueError(
+            f"{name} needs episodes of {needed} frames, the longest has "
+            f"{lengths.max()}; record longer episodes, or lower the frame skip, the "
+            "history or the length of its windows"
+        )
+
+
+def _check_numbers(config: TrainConfig) -> None:
+    at_least_one = {
+        "history": config.model.history,
+        "frame_skip": config.model.frame_skip,
+        "representation.steps": config.representation.steps,
+        "dynamics.steps": config.dynamics.steps,
+        "critic.steps": config.critic.steps,
+        "checkpoint_every": config.checkpoint_every,
+    }
+    for name, value in at_least_one.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")

@@ -1,0 +1,263 @@
+"""What a training would do and about how long it would take; writes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from telos.cost.fitting import MlpConfig, fit_readout
+from telos.data.recording import Recording
+from telos.data.splits import split_by_episode
+from telos.data.store import EpisodeFile
+from telos.envs.world import StreamSpec
+from telos.learning.checks import check_trainable, num_windows
+from telos.learning.config import TrainConfig
+from telos.learning.latents import LATENT, encode_recording, prepare_recording
+from telos.learning.loop import Phase, make_optimiser, train_step
+from telos.learning.modules import Modules, build_modules, num_parameters
+from telos.learning.training import ORDER, latent_phase, representation_phase
+from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
+
+EPISODES = 32
+"""Episodes that the timed steps are made on."""
+TIMED_STEPS = 5
+"""Steps timed in each phase, after one that warms up."""
+READOUT_STEPS = 50
+"""Steps timed of a read-out's fit."""
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """A training, foretold."""
+
+    data: str
+    world: str
+    folder: str
+    device: str
+    episodes: int
+    held_out: int
+    """Episodes kept for diagnostics and read-outs' errors."""
+    windows: Mapping[str, int]
+    """Different windows that each phase can draw."""
+    parameters: Mapping[str, int]
+    steps: Mapping[str, int]
+    samples: Mapping[str, int]
+    """Frames or transitions that each phase will see."""
+    seconds: Mapping[str, float]
+    """Estimated seconds of each part, measured on a few steps."""
+    memory_bytes: int
+    """Estimated peak of the process."""
+    files: Mapping[str, int]
+    """Files to be written, with their estimated bytes; 0 where it is small."""
+
+    @property
+    def minutes(self) -> float:
+        """Estimated minutes of the whole training."""
+        return sum(self.seconds.values()) / 60
+
+    def lines(self) -> list[str]:
+        """For people."""
+        trained_on = self.episodes - self.held_out
+        rows = [
+            f"data             {self.data} ({self.world}): {trained_on} episodes to "
+            f"train on, {self.held_out} held out",
+            f"parameters       {_listed(self.parameters)}",
+        ]
+        rows += [self._phase_line(name) for name in ORDER]
+        rest = sum(s for name, s in self.seconds.items() if name not in ORDER)
+        rows += [
+            f"encoding, rest   about {rest / 60:.1f} min",
+            f"estimated time   {self.minutes:.1f} min on {self.device}, from "
+            f"{TIMED_STEPS} timed steps per phase: a busy machine takes longer",
+            f"estimated memory {self.memory_bytes / 2**30:.1f} GiB at its peak",
+            f"would write      {self.folder}",
+        ]
+        return rows + [f"  {_file_line(n, size)}" for n, size in self.files.items()]
+
+    def _phase_line(self, name: str) -> str:
+        return (
+            f"{name:<16} {self.steps[name]:,} steps, {self.samples[name]:,} samples "
+            f"from {self.windows[name]:,} windows, about "
+            f"{self.seconds[name] / 60:.1f} min"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {**asdict(self), "minutes": self.minutes, "estimate": True}
+
+
+def dry_run(
+    config: TrainConfig,
+    file: EpisodeFile,
+    folder: Path,
+    runtime: Runtime | None = None,
+) -> DryRun:
+    """Foretell a training by making a few real steps on a few episodes.
+
+    Args:
+        config: Resolved configuration.
+        file: Episodes.
+        folder: Run folder that would be made; it is not touched.
+        runtime: Where it would run; chosen automatically by default.
+
+    Raises:
+        ValueError: If the training could not start.
+    """
+    check_trainable(config, file.spec, file.lengths)
+    runtime = runtime or choose_runtime()
+    train, held_out = split_by_episode(
+        file.num_episodes, config.held_out, seed=config.seed
+    )
+    subset = file.load(_some(file.lengths, train), streams=list(config.model.streams))
+    modules = build_modules(config, subset)
+    modules.to(runtime.device)
+    phases, seconds = _time_parts(config, modules, subset, runtime)
+    whole = file.num_frames / subset.num_frames
+    return DryRun(
+        data=str(file.path),
+        world=file.spec.id,
+        folder=str(folder),
+        device=runtime.device,
+        episodes=file.num_episodes,
+        held_out=len(held_out),
+        windows=num_windows(config, file.lengths[train]),
+        parameters=num_parameters(modules),
+        steps={name: phase.num_steps for name, phase in phases.items()},
+        samples={n: p.num_steps * p.samples_per_step for n, p in phases.items()},
+        seconds={n: s * (whole if n == "encoding" else 1) for n, s in seconds.items()},
+        memory_bytes=_memory(config, file, subset),
+        files=_files(modules),
+    )
+
+
+def _some(lengths: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Indices of a few training episodes, the longest among them.
+
+    The longest one makes sure that every phase finds a window.
+    """
+    spread = np.linspace(0, len(train) - 1, min(EPISODES, len(train))).astype(int)
+    longest = train[lengths[train].argmax()]
+    return np.union1d(train[spread], [longest])
+
+
+def _time_parts(
+    config: TrainConfig, modules: Modules, subset: Recording, runtime: Runtime
+) -> tuple[dict[str, Phase], dict[str, float]]:
+    """The phases, and seconds of each part; encoding for the subset only."""
+    began = time.monotonic()
+    prepared = prepare_recording(modules.model, subset)
+    preparing = time.monotonic() - began
+    first = representation_phase(config, modules, prepared)
+    seconds = {first.name: _time_phase(first, runtime)}
+    began = time.monotonic()
+    latents = encode_recording(modules.model, prepared)
+    seconds["encoding"] = preparing + time.monotonic() - began
+    late = [latent_phase(name, config, modules, latents) for name in ORDER[1:]]
+    seconds |= {phase.name: _time_phase(phase, runtime) for phase in late}
+    seconds["read-outs"] = _time_readouts(latents)
+    return {phase.name: phase for phase in (first, *late)}, seconds
+
+
+def _time_phase(phase: Phase, runtime: Runtime) -> float:
+    """Estimated seconds of a whole phase."""
+    optimiser = make_optimiser(phase)
+
+    def step(number: int) -> None:
+        loss, _ = train_step(phase, optimiser, number, runtime)
+        phase.after_step(number)
+        loss.item()  # waits for a device that works in the background
+
+    step(0)
+    return phase.num_steps * _seconds_per_call(step, TIMED_STEPS)
+
+
+def _time_readouts(latents: Recording) -> float:
+    """Estimated seconds of fitting a read-out for each label."""
+    labels = [n for n, s in latents.spec.labels.items() if _is_flat_float(s)]
+    if not labels:
+        return 0.0
+    inputs = torch.from_numpy(latents.observations[LATENT])
+    values = latents.labels[labels[0]].reshape(len(inputs), -1)
+    began = time.monotonic()
+    fit_readout(
+        inputs,
+        torch.from_numpy(values.astype(np.float32)),
+        name=labels[0],
+        unit="",
+        generator=torch.Generator().manual_seed(0),
+        config=MlpConfig(steps=READOUT_STEPS),
+    )
+    share = MlpConfig().steps / READOUT_STEPS
+    return len(labels) * share * (time.monotonic() - began)
+
+
+def _seconds_per_call(call: Callable[[int], None], times: int) -> float:
+    began = time.monotonic()
+    for number in range(1, times + 1):
+        call(number)
+    return (time.monotonic() - began) / times
+
+
+def _is_flat_float(spec: StreamSpec) -> bool:
+    return len(spec.shape) <= 1 and spec.dtype.startswith("float")
+
+
+def _memory(config: TrainConfig, file: EpisodeFile, subset: Recording) -> int:
+    """Peak bytes: raw frames, reduced frames while they are split, latents, the rest.
+
+    The rest (libraries, activations, optimiser) is what this process needed for the
+    steps that it has just made.
+    """
+    model, spec = config.model, file.spec
+    raw = sum(_frame_bytes(spec.streams[name]) for name in model.streams)
+    reduced = sum(
+        _frame_bytes(spec.streams[name])
+        // (model.backbone.downsample**2 if len(shape) == 3 else 1)
+        for name, shape in model.streams.items()
+    )
+    latent = 4 * model.latent_dim
+    # While the frames are split they exist reduced three times: in parts, joined and
+    # split; a read-out's fit holds latents about four times.
+    per_frame = raw + max(3 * reduced, 2 * reduced + 4 * latent)
+    rest = peak_memory_bytes() - per_frame * subset.num_frames
+    return int(per_frame * file.num_frames + max(0, rest))
+
+
+def _frame_bytes(spec: StreamSpec) -> int:
+    return int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+
+
+def _files(modules: Modules) -> dict[str, int]:
+    stored = _tensor_bytes(modules)
+    final = _tensor_bytes(modules.model) + _tensor_bytes(modules.critic)
+    trained = sum(p.numel() * p.element_size() for p in modules.parameters())
+    return {
+        "config.json": 0,
+        "env.json": 0,
+        "metrics.jsonl": 0,
+        "diagnostics.json": 0,
+        # Two are kept; each holds all weights and two moments of what is trained.
+        "checkpoints/": 2 * (stored + 2 * trained),
+        "model.safetensors": final,
+        "model.json": 0,
+    }
+
+
+def _tensor_bytes(module: nn.Module) -> int:
+    return sum(t.numel() * t.element_size() for t in module.state_dict().values())
+
+
+def _listed(parameters: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in parameters.items())
+
+
+def _file_line(name: str, size: int) -> str:
+    return f"{name:<18} about {size / MIB:.1f} MiB" if size else name

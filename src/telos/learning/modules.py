@@ -1,0 +1,91 @@
+"""Every network that a training changes, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from telos.cost.critic import Network, build_critic
+from telos.data.actions import ActionScale
+from telos.data.recording import Recording
+from telos.data.statistics import of_recording
+from telos.envs.world import WorldSpec
+from telos.learning.config import TrainConfig
+from telos.learning.critic import slow_copy
+from telos.learning.losses import InverseDynamics
+from telos.perception.vector import VectorEncoder
+from telos.runtime import seed_all
+from telos.world_model import JEPA
+
+
+class Modules(nn.Module):
+    """What a checkpoint stores, whichever phase is running.
+
+    Args:
+        model: Encoder and predictor.
+        inverse: The head of the inverse-dynamics term.
+        critic: The temporal distance; its slow copy is made here.
+    """
+
+    def __init__(self, model: JEPA, inverse: InverseDynamics, critic: Network) -> None:
+        super().__init__()
+        self.model, self.inverse, self.critic = model, inverse, critic
+        self.target = slow_copy(critic)
+
+
+def build_modules(config: TrainConfig, recording: Recording) -> Modules:
+    """Networks initialised from the seed, with the statistics of the recording."""
+    modules = untrained_modules(config, recording.spec)
+    _standardise_streams(modules.model, recording)
+    return modules
+
+
+def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
+    """Networks initialised from the seed; needs no episode.
+
+    Raises:
+        ValueError: If the images do not suit the network that shall look at them.
+    """
+    seed_all(config.seed)
+    scale = ActionScale.of_spec(spec, config.model.frame_skip)
+    model = JEPA(config.model, scale)
+    critic = build_critic(
+        config.critic.form,
+        config.model.state_dim,
+        config.model.context_dim,
+        config.critic.width,
+    )
+    inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
+    return Modules(model, inverse, critic)
+
+
+def num_parameters(modules: Modules) -> Mapping[str, int]:
+    """Trainable numbers of each network; the slow copy of the critic has none."""
+    model = modules.model
+    parts: dict[str, tuple[nn.Module, ...]] = {
+        "encoder": (model.perception, model.head),
+        "predictor": (model.predictor,),
+        "inverse dynamics": (modules.inverse,),
+        "critic": (modules.critic,),
+    }
+    return {
+        name: sum(p.numel() for part in owned for p in part.parameters())
+        for name, owned in parts.items()
+    }
+
+
+def _standardise_streams(model: JEPA, recording: Recording) -> None:
+    """Give flat streams the statistics of the recording."""
+    flat = [n for n, shape in model.config.streams.items() if len(shape) == 1]
+    if not flat:
+        return
+    found = of_recording(recording, [f"observations/{name}" for name in flat])
+    for name in flat:
+        part = model.perception.parts[name]
+        assert isinstance(part, VectorEncoder)
+        numbers = found[f"observations/{name}"]
+        mean = torch.as_tensor(numbers.mean, dtype=torch.float32).flatten()
+        scale = torch.as_tensor(numbers.scale, dtype=torch.float32).flatten()
+        part.standardise(mean.repeat(model.history), scale.repeat(model.history))

@@ -1,0 +1,123 @@
+"""What a training leaves behind: the verdict, the read-outs and the stored agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from telos.config import save_json, to_dict
+from telos.cost.critic import critic_description
+from telos.cost.fitting import fit_readout
+from telos.cost.readout import ReadOut
+from telos.data.recording import Recording
+from telos.data.schema import spec_to_json
+from telos.data.windows import WindowSampler
+from telos.learning.config import TrainConfig
+from telos.learning.diagnostics import judge, measure
+from telos.learning.latents import LATENT
+from telos.learning.modules import Modules
+from telos.runs import Run
+from telos.types import Verdict
+from telos.world_model import JEPA, pack_world_model
+
+DIAGNOSED = 64
+"""Windows of held-out episodes that a verdict is measured on."""
+FRAMES = 32
+"""Longest of these windows, in transitions."""
+SKILL_STEPS = 4
+"""Steps over which prediction is compared with no change."""
+
+
+@torch.no_grad()
+def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
+    """The collapse verdict on held-out latents."""
+    length = int(min(FRAMES, latents.lengths.min() - 1) // model.frame_skip)
+    sampler = WindowSampler(
+        latents,
+        length=max(1, length),
+        batch=min(DIAGNOSED, 8 * latents.num_episodes),
+        frame_skip=model.frame_skip,
+        seed=seed,
+    )
+    window = sampler.batch(0)
+    device = model.head.weight.device
+    latent = window.observations[LATENT].to(device)
+    state, _ = model.split(latent)
+    actions = window.actions[:, :SKILL_STEPS].to(device)
+    moved = model.imagine(latent[:, 0], actions)[:, 1:]
+    target = state[:, 1 : 1 + moved.shape[1]]
+    error = (moved - target).square().mean()
+    still = (state[:, :1] - target).square().mean().clamp_min(1e-12)
+    skill = float(1 - error / still)
+    return judge(measure(latent, model.config.state_dim, skill))
+
+
+def save_verdict(run: Run, verdict: Verdict, step: int) -> None:
+    """Write diagnostics.json."""
+    line = {
+        "name": verdict.name,
+        "text": verdict.text,
+        "evidence": dict(verdict.evidence),
+        "step": step,
+    }
+    save_json(run.path / "diagnostics.json", [line])
+
+
+def fit_readouts(
+    latents: Recording, held_out: Recording, seed: int
+) -> Mapping[str, ReadOut]:
+    """A read-out for every flat float label, fitted on latents of all episodes.
+
+    Labels are logged quantities such as positions; the world model has not seen them.
+    """
+    both = [latents, held_out]
+    inputs = torch.from_numpy(np.concatenate([r.observations[LATENT] for r in both]))
+    groups = torch.from_numpy(
+        np.concatenate([_groups(r, side) for side, r in enumerate(both)])
+    )
+    readouts = {}
+    for name, spec in latents.spec.labels.items():
+        if len(spec.shape) > 1 or not spec.dtype.startswith("float"):
+            continue
+        values = np.concatenate([r.labels[name] for r in both])
+        labels = torch.from_numpy(values.reshape(len(values), -1).astype(np.float32))
+        readouts[name] = fit_readout(
+            inputs,
+            labels,
+            name=name,
+            unit=spec.unit,
+            generator=torch.Generator().manual_seed(seed),
+            groups=groups,
+        )
+    return readouts
+
+
+def save_trained(
+    run: Run,
+    config: TrainConfig,
+    modules: Modules,
+    readouts: Mapping[str, ReadOut],
+    latents: Recording,
+) -> None:
+    """Write the final model: world model, critic and read-outs in one file."""
+    tensors, world_model = pack_world_model(modules.model)
+    critic = modules.critic
+    tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
+    for name, readout in readouts.items():
+        tensors |= {f"readout/{name}/{k}": v for k, v in readout.tensors().items()}
+    description: dict[str, Any] = {
+        "world_model": world_model,
+        "critic": critic_description(critic),
+        "readouts": {name: r.description() for name, r in readouts.items()},
+        "spec": spec_to_json(latents.spec),
+        "config": to_dict(config),
+    }
+    run.save_model(tensors, description)
+
+
+def _groups(recording: Recording, side: int) -> np.ndarray:
+    """(N,) a number for each episode, different on the two sides."""
+    return 2 * np.repeat(np.arange(recording.num_episodes), recording.lengths) + side

@@ -1,0 +1,115 @@
+"""Critic networks: signs, the triangle inequality, and reading a trajectory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telos.cost.critic import (
+    CriticGoal,
+    DistanceNetwork,
+    QuasimetricNetwork,
+    build_critic,
+    critic_description,
+)
+from telos.cost.critic import _union_length as union_length
+from telos.types import Trajectory
+
+FORMS = ("expectile", "quasimetric")
+
+
+def critic(form: str, seed: int = 0) -> DistanceNetwork | QuasimetricNetwork:
+    torch.manual_seed(seed)
+    return build_critic(form, 3, 2, 16)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_distances_are_never_negative(form: str) -> None:
+    latent, goal = torch.randn(200, 5) * 5, torch.randn(200, 3) * 5
+    distance = critic(form)(latent, goal)
+    assert distance.shape == (200,)
+    assert (distance >= 0).all()
+
+
+@given(seed=st.integers(0, 10_000))
+def test_the_quasimetric_obeys_the_triangle_inequality(seed: int) -> None:
+    network = critic("quasimetric", seed)
+    draw = torch.Generator().manual_seed(seed)
+    a, b, c = 3 * torch.randn(3, 64, 3, generator=draw)
+    context = torch.randn(64, 2, generator=draw)
+
+    def distance(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        return network(torch.cat([start, context], -1), end)
+
+    slack = 1e-5 + distance(a, b) + distance(b, c) - distance(a, c)
+    assert (slack >= 0).all()
+
+
+@given(seed=st.integers(0, 10_000))
+def test_the_quasimetric_from_here_to_here_is_zero(seed: int) -> None:
+    latent = torch.randn(32, 5, generator=torch.Generator().manual_seed(seed))
+    assert (critic("quasimetric", seed)(latent, latent[:, :3]) == 0).all()
+
+
+def test_the_quasimetric_may_differ_there_and_back() -> None:
+    network, context = critic("quasimetric"), torch.zeros(50, 2)
+    a, b = torch.randn(2, 50, 3)
+    there = network(torch.cat([a, context], -1), b)
+    back = network(torch.cat([b, context], -1), a)
+    assert not torch.allclose(there, back, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "length"),
+    [
+        ([0.0, 5.0], [1.0, 7.0], 3.0),  # apart
+        ([0.0, 0.5], [1.0, 2.0], 2.0),  # overlapping
+        ([0.0, 1.0], [4.0, 2.0], 4.0),  # nested
+        ([3.0, 0.0], [4.0, 1.0], 2.0),  # in any order
+        ([1.0, 2.0], [1.0, 2.0], 0.0),  # empty
+    ],
+)
+def test_the_length_of_a_union(low: list, high: list, length: float) -> None:
+    assert union_length(torch.tensor(low), torch.tensor(high)) == length
+
+
+@given(seed=st.integers(0, 10_000))
+def test_the_length_of_a_union_equals_counting_covered_cells(seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    low = torch.randint(0, 20, (6,), generator=draw)
+    high = low + torch.randint(0, 8, (6,), generator=draw)
+    covered = set()
+    for start, end in zip(low.tolist(), high.tolist(), strict=True):
+        covered |= set(range(start, end))
+    assert union_length(low.float(), high.float()) == len(covered)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_goal_objective_reads_states_only(form: str) -> None:
+    network, goal = critic(form), torch.randn(2, 5)
+    trajectory = Trajectory(
+        states=torch.randn(2, 4, 3, 7, 5), actions=torch.zeros(2, 4, 6, 2)
+    )
+    energy = CriticGoal(network, goal)(trajectory)
+    assert energy.shape == (2, 4, 3, 6)
+    one = network(trajectory.states[1, 2, 0, 5], goal[1, :3])
+    torch.testing.assert_close(energy[1, 2, 0, 4], one)
+    other_context = goal.clone()
+    other_context[:, 3:] += 9
+    assert torch.equal(CriticGoal(network, other_context)(trajectory), energy)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_description_rebuilds_the_network(form: str) -> None:
+    network = critic(form)
+    again = build_critic(**critic_description(network))
+    again.load_state_dict(network.state_dict())
+    latent, goal = torch.randn(9, 5), torch.randn(9, 3)
+    assert torch.equal(again(latent, goal), network(latent, goal))
+
+
+def test_unknown_forms_list_the_choices() -> None:
+    with pytest.raises(ValueError, match="'hiql' is unknown.*expectile.*quasimetric"):
+        build_critic("hiql", 2, 2, 8)

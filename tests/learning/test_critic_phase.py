@@ -1,0 +1,129 @@
+"""Temporal differences on lines whose distances are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.learning.worlds import from_latents
+
+from telos.cost.critic import build_critic
+from telos.learning.config import CriticConfig, OptimiserConfig
+from telos.learning.critic import CriticPhase, first_match, slow_copy
+from telos.learning.loop import make_optimiser, train_step
+from telos.runtime import Runtime
+
+CPU = Runtime(device="cpu", dtype="float32", threads=1, reasons=())
+DISCOUNT = 0.9
+CONFIG = CriticConfig(
+    steps=400,
+    batch=128,
+    width=32,
+    length=4,
+    discount=DISCOUNT,
+    target_rate=0.05,
+    inside=0.3,
+    optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
+)
+
+
+def seen(place: np.ndarray) -> np.ndarray:
+    """Two smooth features of a place on the line, and a context that is always 1."""
+    turn = place * np.pi / 24
+    return np.stack([2 * np.cos(turn), 2 * np.sin(turn), np.ones_like(place)], -1)
+
+
+def trained(phase: CriticPhase) -> CriticPhase:
+    optimiser = make_optimiser(phase)
+    for step in range(phase.num_steps):
+        train_step(phase, optimiser, step, CPU)
+        phase.after_step(step)
+    return phase
+
+
+def phase_on(paths: list[np.ndarray], config: CriticConfig) -> CriticPhase:
+    torch.manual_seed(0)
+    critic = build_critic(config.form, 2, 1, config.width)
+    latents = from_latents([seen(path) for path in paths])
+    return CriticPhase(critic, slow_copy(critic), latents, config)
+
+
+@torch.no_grad()
+def distance(phase: CriticPhase, start: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    latent = torch.from_numpy(seen(start)).float()
+    return phase.critic(latent, torch.from_numpy(seen(goal)[:, :2]).float()).numpy()
+
+
+@pytest.mark.parametrize("form", ["expectile", "quasimetric"])
+def test_the_distance_along_a_line_is_learned(form: str) -> None:
+    """One step per place, always to the right: d steps ahead cost 1 - discount^d."""
+    paths = [np.arange(25.0)]
+    phase = trained(phase_on(paths, replace(CONFIG, form=form)))
+    starts, ahead = np.meshgrid(np.arange(10.0), np.arange(1.0, 13.0))
+    found = distance(phase, starts.ravel(), (starts + ahead).ravel())
+    expected = 1 - DISCOUNT ** ahead.ravel()
+    assert np.abs(found - expected).mean() < 0.06
+    assert np.corrcoef(found, expected)[0, 1] > 0.95
+
+
+def test_an_expectile_leans_to_the_fast() -> None:
+    """Half of the episodes take one step per place, half take three."""
+    fast, slow = np.arange(25.0), np.repeat(np.arange(25.0), 3)
+    starts = np.arange(10.0)
+    found = {}
+    for expectile in (0.05, 0.5):
+        config = replace(CONFIG, expectile=expectile, steps=300)
+        phase = trained(phase_on([fast, fast, slow], config))
+        found[expectile] = distance(phase, starts, starts + 6).mean()
+    fastest, slowest = 1 - DISCOUNT**6, 1 - DISCOUNT**18
+    assert abs(found[0.05] - fastest) < abs(found[0.5] - fastest)
+    assert found[0.05] < found[0.5] - 0.05
+    assert found[0.5] < slowest + 0.05
+
+
+def test_the_first_match_is_where_a_window_is_at_its_goal() -> None:
+    states = torch.tensor([[[0.0], [1.0], [1.0], [2.0]]]).expand(4, -1, -1)
+    goals = torch.tensor([[0.0], [1.0], [2.0], [5.0]])
+    assert first_match(states, goals).tolist() == [0, 1, 3, -1]
+
+
+def test_a_goal_inside_a_window_is_known_without_the_target_network() -> None:
+    config = replace(CONFIG, inside=1.0, batch=64)
+    phase = phase_on([np.arange(25.0)], config)
+    latent, goal, reached = phase._batch(0)
+    assert (reached >= 0).all()
+    picked = latent[torch.arange(64), reached, :2]
+    assert torch.equal(picked, goal)
+    wanted = phase._wanted(latent, goal, reached)
+    torch.testing.assert_close(wanted, 1 - DISCOUNT ** reached.float())
+
+
+def test_a_goal_out_of_reach_takes_the_rest_from_the_target_network() -> None:
+    phase = phase_on([np.arange(25.0)], CONFIG)
+    latent, goal, _ = phase._batch(0)
+    nowhere = torch.full((len(goal),), -1)
+    with torch.no_grad():
+        rest = phase.target(latent[:, -1], goal)
+        wanted = phase._wanted(latent, goal, nowhere)
+    torch.testing.assert_close(wanted, 1 - DISCOUNT**4 + DISCOUNT**4 * rest)
+
+
+def test_goals_come_from_the_same_episode() -> None:
+    low, high = np.arange(24.0), 25 + np.arange(20.0)
+    phase = phase_on([low, high], replace(CONFIG, inside=0.0))
+    latent, goal, _ = phase._batch(0)
+    # The second line lies on the lower half of the circle.
+    assert torch.equal(goal[:, 1] < -0.01, latent[:, 0, 1] < -0.01)
+
+
+def test_the_target_follows_slowly_and_takes_no_gradient() -> None:
+    phase = phase_on([np.arange(25.0)], replace(CONFIG, target_rate=0.25))
+    before = [p.clone() for p in phase.target.parameters()]
+    for parameter in phase.critic.parameters():
+        parameter.data += 1.0
+    phase.after_step(0)
+    for old, new in zip(before, phase.target.parameters(), strict=True):
+        torch.testing.assert_close(new, old + 0.25)
+        assert not new.requires_grad

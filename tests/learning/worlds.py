@@ -1,0 +1,116 @@
+"""Tiny worlds whose dynamics are known in closed form, recorded in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from telos.data.recording import Recording
+from telos.data.writer import EpisodeWriter
+from telos.envs.world import StreamSpec, WorldSpec
+from telos.learning.config import (
+    CriticConfig,
+    DynamicsConfig,
+    RepresentationConfig,
+    TrainConfig,
+)
+from telos.types import Episode
+from telos.world_model import JEPAConfig, PredictorConfig
+
+STEP = 0.3
+"""Position moves by this times the action."""
+MIXING = np.linalg.qr(np.random.default_rng(7).normal(size=(4, 4)))[0]
+"""What is observed is a rotation of position and layout."""
+
+
+def walk_spec(**changes: object) -> WorldSpec:
+    fields = {
+        "id": "walk",
+        "action_low": np.full(2, -1.0, np.float32),
+        "action_high": np.full(2, 1.0, np.float32),
+        "streams": {"state": StreamSpec(shape=(4,), dtype="float32")},
+        "labels": {},
+        "max_steps": 20,
+    }
+    return WorldSpec(**{**fields, **changes})
+
+
+def walk_episode(seed: int, steps: int = 20) -> Episode:
+    """A random walk beside a layout that stays: (2,) each, seen through MIXING."""
+    rng = np.random.default_rng(seed)
+    actions = rng.uniform(-1, 1, (steps, 2)).astype(np.float32)
+    start, layout = rng.normal(size=2), rng.normal(size=2)
+    position = start + STEP * np.concatenate([np.zeros((1, 2)), actions.cumsum(0)])
+    whole = np.concatenate([position, np.tile(layout, (steps + 1, 1))], 1)
+    return Episode(
+        observations={"state": (whole @ MIXING).astype(np.float32)},
+        actions=actions,
+        seed=seed,
+    )
+
+
+def walks(episodes: int = 60, steps: int = 20) -> Recording:
+    return Recording.from_episodes(
+        [walk_episode(seed, steps) for seed in range(episodes)], walk_spec()
+    )
+
+
+def write_walks(path: Path, episodes: int = 24) -> Path:
+    with EpisodeWriter(path, walk_spec()) as writer:
+        for seed in range(episodes):
+            writer.append(walk_episode(seed))
+    return path
+
+
+def dots(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(N, size, size, 3) images of a soft dot, and its (N, 2) place in [-1, 1]."""
+    places = np.random.default_rng(seed).uniform(-0.8, 0.8, (count, 2))
+    centres = (places + 1) / 2 * (size - 1)
+    grid = np.arange(size)
+    x = np.exp(-0.5 * (grid - centres[:, :1]) ** 2)
+    y = np.exp(-0.5 * (grid - centres[:, 1:]) ** 2)
+    image = 255 * (y[:, :, None] * x[:, None, :])[..., None]
+    return np.repeat(image, 3, -1).astype(np.uint8), places.astype(np.float32)
+
+
+def from_latents(paths: Sequence[np.ndarray]) -> Recording:
+    """Episodes of given latents (T+1, D), with actions that mean nothing."""
+    episodes = [
+        Episode(
+            observations={"latent": path.astype(np.float32)},
+            actions=np.zeros((len(path) - 1, 1), np.float32),
+        )
+        for path in paths
+    ]
+    spec = walk_spec(
+        action_low=np.full(1, -1.0, np.float32),
+        action_high=np.full(1, 1.0, np.float32),
+        streams={"latent": StreamSpec(shape=paths[0].shape[1:], dtype="float32")},
+    )
+    return Recording.from_episodes(episodes, spec)
+
+
+def tiny_model(**changes: object) -> JEPAConfig:
+    fields = {
+        "streams": {"state": (4,)},
+        "action_dim": 2,
+        "state_dim": 2,
+        "context_dim": 2,
+        "predictor": PredictorConfig(width=32, depth=1),
+    }
+    return JEPAConfig(**{**fields, **changes})
+
+
+def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
+    fields = {
+        "data": "walks.h5",
+        "model": tiny_model(),
+        "representation": RepresentationConfig(steps=steps, episodes=16, windows=2),
+        "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
+        "critic": CriticConfig(steps=steps, batch=32, width=16),
+        "held_out": 0.2,
+        "checkpoint_every": 4,
+    }
+    return TrainConfig(**{**fields, **changes})

@@ -1,0 +1,211 @@
+"""The world model: encode, imagine, roll out, energy, store and restore."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from telos.data.actions import ActionScale
+from telos.perception import BackboneConfig
+from telos.types import Dynamics, Encoder, Window
+from telos.world_model import (
+    JEPA,
+    JEPAConfig,
+    PredictorConfig,
+    load_world_model,
+    pack_world_model,
+    sized,
+)
+
+KINDS = ("residual", "recurrent", "transformer")
+SCALE = ActionScale(np.array([-2.0, -1.0]), np.array([2.0, 3.0]))
+
+
+def config(kind: str = "residual", **changes: object) -> JEPAConfig:
+    fields = {
+        "streams": {"pixels": (16, 16, 3), "state": (2,)},
+        "action_dim": 2,
+        "state_dim": 3,
+        "context_dim": 2,
+        "backbone": BackboneConfig(channels=4, width=16),
+        "predictor": PredictorConfig(kind=kind, width=16, depth=1),
+    }
+    return JEPAConfig(**{**fields, **changes})
+
+
+def model(kind: str = "residual", **changes: object) -> JEPA:
+    torch.manual_seed(0)
+    return JEPA(config(kind, **changes), SCALE).eval()
+
+
+def observation(batch: int = 2, steps: int = 3) -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(2)
+    size = (batch, steps, 16, 16, 3)
+    return {
+        "pixels": torch.randint(0, 256, size, generator=draw, dtype=torch.uint8),
+        "state": torch.randn(batch, steps, 2, generator=draw),
+    }
+
+
+def candidates(*shape: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(3)
+    return torch.rand(*shape, 2, generator=draw) * 2 - 1
+
+
+def test_it_is_an_encoder_and_a_dynamics() -> None:
+    assert isinstance(model(), Encoder)
+    assert isinstance(model(), Dynamics)
+
+
+def test_encoding_stored_frames_equals_encoding_prepared_ones() -> None:
+    world, seen = model(), observation()
+    latent = world.encode(seen)
+    assert latent.shape == (2, 3, 5)
+    prepared = world.prepare(seen)
+    assert prepared["pixels"].shape == (2, 3, 8, 8, 3)
+    torch.testing.assert_close(world.encode_prepared(prepared), latent)
+
+
+def test_encoding_does_not_depend_on_the_batch() -> None:
+    world, seen = model(), observation()
+    alone = world.encode({name: value[1:] for name, value in seen.items()})
+    torch.testing.assert_close(world.encode(seen)[1:], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_state_and_context_are_the_two_parts_of_a_latent() -> None:
+    state, context = model().split(torch.arange(5.0))
+    assert state.tolist() == [0, 1, 2]
+    assert context.tolist() == [3, 4]
+
+
+def test_latents_have_unit_variance_over_a_training_batch() -> None:
+    world = model().train()
+    latent = world.encode(observation(16, 4)).flatten(0, 1)
+    torch.testing.assert_close(latent.mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+    variance = latent.var(0, unbiased=False)
+    torch.testing.assert_close(variance, torch.ones(5), atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_longer_plan_starts_like_its_beginning(kind: str) -> None:
+    world, actions = model(kind), candidates(4, 6)
+    latent = torch.randn(4, 5, generator=torch.Generator().manual_seed(4))
+    whole = world.imagine(latent, actions)
+    assert whole.shape == (4, 7, 3)
+    torch.testing.assert_close(whole[:, 0], latent[:, :3])
+    for steps in (1, 3, 5):
+        part = world.imagine(latent, actions[:, :steps])
+        torch.testing.assert_close(whole[:, : steps + 1], part)
+
+
+@pytest.mark.parametrize("kind", ["residual", "recurrent"])
+def test_imagining_step_by_step_gives_the_same(kind: str) -> None:
+    world, actions = model(kind), candidates(4, 5)
+    latent = torch.randn(4, 5)
+    whole = world.imagine(latent, actions)
+    now = latent
+    for step in range(5):
+        moved = world.imagine(now, actions[:, step : step + 1])[:, 1]
+        torch.testing.assert_close(moved, whole[:, step + 1])
+        now = torch.cat([moved, latent[:, 3:]], -1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rollout_is_imagining_every_candidate(kind: str) -> None:
+    world, actions = model(kind), candidates(2, 4, 5)
+    state = torch.randn(2, 3, 5)
+    trajectory = world.rollout(state, actions, futures=2)
+    assert trajectory.states.shape == (2, 4, 2, 6, 5)
+    assert trajectory.actions is actions
+    for env in range(2):
+        now = state[env, -1].expand(4, -1)
+        imagined = world.imagine(now, actions[env])
+        for future in range(2):
+            result = trajectory.states[env, :, future]
+            torch.testing.assert_close(result[..., :3], imagined)
+            carried = state[env, -1, 3:].expand(4, 6, -1)
+            assert torch.equal(result[..., 3:], carried)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rollout_depends_on_neither_batch_nor_other_candidates(kind: str) -> None:
+    world, actions, state = model(kind), candidates(2, 4, 5), torch.randn(2, 1, 5)
+    whole = world.rollout(state, actions).states
+    order = torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(
+        world.rollout(state, actions[:, order]).states, whole[:, order]
+    )
+    torch.testing.assert_close(
+        world.rollout(state[1:], actions[1:, :1]).states, whole[1:, :1]
+    )
+
+
+def test_energy_is_the_squared_error_of_one_step() -> None:
+    world, seen, actions = model(), observation(2, 4), candidates(2, 3)
+    window = Window(observations=seen, actions=actions, episodes=torch.zeros(2))
+    energy, latent = world.energy(window), world.encode(seen)
+    assert energy.shape == (2, 3)
+    for env in range(2):
+        for step in range(3):
+            now, action = latent[env, step][None], actions[env, step][None, None]
+            error = world.imagine(now, action)[0, 1] - latent[env, step + 1, :3]
+            expected = error.square().mean()
+            torch.testing.assert_close(energy[env, step], expected)
+
+
+def test_wrong_shapes_are_refused() -> None:
+    world = model()
+    with pytest.raises(ValueError, match="2 states but 3 sets of candidates"):
+        world.rollout(torch.zeros(2, 1, 5), torch.zeros(3, 1, 4, 2))
+    with pytest.raises(ValueError, match="actions have 3 dimensions.* with 2"):
+        world.rollout(torch.zeros(2, 1, 5), torch.zeros(2, 1, 4, 3))
+    seen = observation() | {"state": torch.zeros(2, 3, 4)}
+    with pytest.raises(ValueError, match=r"stream 'state'.*\(4,\).*\(2,\)"):
+        world.encode(seen)
+    with pytest.raises(ValueError, match="15 x 16 cannot be averaged in blocks of 2"):
+        model(streams={"pixels": (15, 16, 3)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_storing_and_restoring_is_exact(kind: str) -> None:
+    world = model(kind, history=2).train()
+    world.encode(observation(8, 4))  # moves the running statistics
+    tensors, description = pack_world_model(world.eval())
+    again = load_world_model(tensors, description)
+    assert again.config == world.config
+    assert again.action_scale.low.tolist() == [-2, -1]
+    assert not again.training
+    latent, actions = torch.randn(3, 5), candidates(3, 6)
+    # With gradients, attention takes another path that rounds differently.
+    with torch.no_grad():
+        assert torch.equal(again.encode(observation()), world.encode(observation()))
+        imagined = world.imagine(latent, actions)
+        assert torch.equal(again.imagine(latent, actions), imagined)
+
+
+def test_tensors_that_do_not_fit_are_refused() -> None:
+    tensors, description = pack_world_model(model())
+    missing = dict(tensors)
+    missing.pop("world_model/head.weight")
+    with pytest.raises(ValueError, match="does not fit its own (?s:.)*head.weight"):
+        load_world_model(missing, description)
+    _, other = pack_world_model(model(state_dim=4))
+    with pytest.raises(ValueError, match="does not fit its own configuration"):
+        load_world_model(tensors, other)
+
+
+def test_sizes_grow_and_unknown_ones_are_refused() -> None:
+    dims = [sized(size).latent_dim for size in ("tiny", "small", "base")]
+    assert dims == sorted(set(dims))
+    with pytest.raises(ValueError, match="'huge' is unknown; choose one of"):
+        sized("huge")
+
+
+def test_a_world_without_layouts_needs_no_context() -> None:
+    torch.manual_seed(0)
+    world = JEPA(replace(config(), context_dim=0), SCALE).eval()
+    states = world.rollout(world.encode(observation()), candidates(2, 2, 3)).states
+    assert states.shape == (2, 2, 1, 4, 3)
