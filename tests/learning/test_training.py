@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.learning.worlds import (
+    KEEP,
     MIXING,
     tiny_config,
     tiny_model,
@@ -107,9 +108,8 @@ def test_state_moves_and_context_stays(model: JEPA) -> None:
     with torch.no_grad():
         latent = model.encode(windows_of(walks(64), length=12).observations)
     state, context = model.split(latent)
-    assert within_share(state) > 0.15
-    assert within_share(context) < 0.02
-    assert within_share(state) > 10 * within_share(context)
+    assert within_share(state) > 0.5
+    assert within_share(context) < 0.05
 
 
 def test_the_context_tells_layouts_apart_and_the_state_does_not(model: JEPA) -> None:
@@ -117,8 +117,9 @@ def test_the_context_tells_layouts_apart_and_the_state_does_not(model: JEPA) -> 
     latents = encode_recording(model, prepare_recording(model, fresh))
     truth = fresh.observations["state"] @ MIXING.T
     state, context = np.split(latents.observations[LATENT], 2, axis=1)
-    assert explained(context, truth[:, 2:]) > 0.9
-    assert explained(state, truth[:, :2]) > 0.9
+    position, layout = truth[:, :2], truth[:, 2:]
+    assert explained(state, position) > 0.9 > 0.1 > explained(state, layout)
+    assert explained(context, layout) > 0.8 > 0.1 > explained(context, position)
 
 
 def explained(features: np.ndarray, target: np.ndarray) -> float:
@@ -128,7 +129,13 @@ def explained(features: np.ndarray, target: np.ndarray) -> float:
     return 1 - np.var(target - given @ weights) / np.var(target)
 
 
-def test_shuffled_actions_predict_no_better_than_no_change(tmp_path, recording) -> None:
+def blind_skill(steps: int) -> float:
+    """The best skill without actions: all that is known is that positions decay."""
+    ahead = np.arange(1, steps + 1)
+    return 1 - (1 - KEEP ** (2 * ahead)).sum() / (2 * (1 - KEEP**ahead)).sum()
+
+
+def test_shuffled_actions_teach_nothing_about_actions(tmp_path, recording) -> None:
     """The control that must fail."""
     config = lasting(shuffle_actions=True)
     shuffled = trained(tmp_path / "run", config, recording)
@@ -139,7 +146,7 @@ def test_shuffled_actions_predict_no_better_than_no_change(tmp_path, recording) 
         moved = shuffled.imagine(latent[:, 0], window.actions)
     error = (moved[:, 1:] - state[:, 1:]).square().mean()
     still = (state[:, :1] - state[:, 1:]).square().mean()
-    assert 1 - error / still < 0.1
+    assert 1 - error / still < blind_skill(4) + 0.08 < 0.35
 
 
 def test_without_a_guard_the_state_stops_moving(tmp_path, recording, model) -> None:
@@ -173,8 +180,10 @@ def test_a_training_leaves_all_its_files(folder: Path) -> None:
 # --- golden losses
 
 GOLDEN = {
-    "vicreg": [0.0] * 10,
-    "sigreg": [0.0] * 10,
+    "sigreg": "8.09803 6.51785 5.95616 5.31922 5.49031 "
+    "4.76799 5.02105 4.75600 4.61489 5.32168",
+    "vicreg": "10.32905 8.14643 9.08450 7.65528 7.56270 "
+    "6.54170 6.08662 5.28001 6.77729 7.37393",
 }
 
 
@@ -187,7 +196,8 @@ def test_ten_losses_are_what_they_were(guard: str) -> None:
     phase = training.representation_phase(config, modules, walks(30))
     optimiser = make_optimiser(phase)
     losses = [train_step(phase, optimiser, n, CPU)[0].item() for n in range(10)]
-    assert losses == pytest.approx(GOLDEN[guard], rel=2e-3)
+    stored = [float(value) for value in GOLDEN[guard].split()]
+    assert losses == pytest.approx(stored, rel=2e-3)
 
 
 # --- exact resumption
@@ -345,7 +355,7 @@ def test_parameters_are_counted_by_network() -> None:
     assert set(counts) == {"encoder", "predictor", "inverse dynamics", "critic"}
 
 
-LENGTHS = np.full(10, 21)
+LENGTHS = np.full(10, 31)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +363,7 @@ LENGTHS = np.full(10, 21)
     [
         ({"model": tiny_model(history=0)}, "history is 0, expected at least 1"),
         ({"held_out": 1.5}, "fraction is 1.5"),
-        ({"dynamics": DynamicsConfig(length=40)}, "dynamics needs .* 41 .* has 21"),
+        ({"dynamics": DynamicsConfig(length=40)}, "dynamics needs .* 41 .* has 31"),
         ({"critic": CriticConfig(form="hiql")}, "critic.form: got 'hiql'.*'expectile'"),
         (
             {"representation": RepresentationConfig(anti_collapse="x")},

@@ -19,8 +19,9 @@ from telos.learning.config import (
 from telos.types import Episode
 from telos.world_model import JEPAConfig, PredictorConfig
 
-STEP = 0.3
-"""Position moves by this times the action."""
+KEEP, STEP = 0.8, 0.6
+"""A position becomes KEEP times itself and STEP times the action: it forgets where it
+was within an episode, as an agent in a closed room does."""
 MIXING = np.linalg.qr(np.random.default_rng(7).normal(size=(4, 4)))[0]
 """What is observed is a rotation of position and layout."""
 
@@ -37,12 +38,14 @@ def walk_spec(**changes: object) -> WorldSpec:
     return WorldSpec(**{**fields, **changes})
 
 
-def walk_episode(seed: int, steps: int = 20) -> Episode:
-    """A random walk beside a layout that stays: (2,) each, seen through MIXING."""
+def walk_episode(seed: int, steps: int = 30) -> Episode:
+    """A walk beside a layout that stays: (2,) each, seen through MIXING."""
     rng = np.random.default_rng(seed)
     actions = rng.uniform(-1, 1, (steps, 2)).astype(np.float32)
-    start, layout = rng.normal(size=2), rng.normal(size=2)
-    position = start + STEP * np.concatenate([np.zeros((1, 2)), actions.cumsum(0)])
+    layout, position = rng.normal(size=2), np.empty((steps + 1, 2))
+    position[0] = 0.6 * rng.normal(size=2)
+    for step, action in enumerate(actions):
+        position[step + 1] = KEEP * position[step] + STEP * action
     whole = np.concatenate([position, np.tile(layout, (steps + 1, 1))], 1)
     return Episode(
         observations={"state": (whole @ MIXING).astype(np.float32)},
@@ -51,7 +54,7 @@ def walk_episode(seed: int, steps: int = 20) -> Episode:
     )
 
 
-def walks(episodes: int = 60, steps: int = 20) -> Recording:
+def walks(episodes: int = 60, steps: int = 30) -> Recording:
     return Recording.from_episodes(
         [walk_episode(seed, steps) for seed in range(episodes)], walk_spec()
     )

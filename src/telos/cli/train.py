@@ -82,8 +82,9 @@ def run(command: Command) -> dict[str, Any]:
     from telos.data.store import EpisodeFile
     from telos.runtime import choose_runtime
 
-    folder, config, file = _resolve(command, EpisodeFile)
+    # First, because it may refuse: a folder is made only for what can start.
     runtime = choose_runtime(command.common.device, command.dtype)
+    folder, config, file = _resolve(command, EpisodeFile)
     if command.dry_run:
         return _dry_run(command, config, file, folder, runtime)
     from telos.learning.loop import Interrupted

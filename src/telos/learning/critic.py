@@ -83,7 +83,10 @@ class CriticPhase:
         # A target below the value says that someone was faster: it weighs more.
         weight = torch.where(error < 0, 1 - expectile, expectile)
         loss = (weight * error.square()).mean()
-        return loss, {"value": value.mean().detach(), "error": error.abs().mean().detach()}
+        return loss, {
+            "value": value.mean().detach(),
+            "error": error.abs().mean().detach(),
+        }
 
     def _wanted(
         self, latent: Tensor, goal: Tensor, reached: Tensor

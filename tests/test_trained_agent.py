@@ -1,0 +1,161 @@
+"""From a run folder to an agent that acts: what is loaded, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.learning.worlds import MIXING, tiny_config, walk_spec, walks
+
+from telos.actor import ICEM, RandomShooting
+from telos.agent import Deliberation, load_agent
+from telos.agent.trained import make_planner, objective_factory
+from telos.cost import KeepOutDisc
+from telos.cost.critic import build_critic
+from telos.data.actions import ActionScale
+from telos.data.recording import Recording
+from telos.envs.world import StreamSpec
+from telos.learning.latents import encode_recording
+from telos.learning.modules import build_modules
+from telos.learning.outcome import fit_readouts, save_trained
+from telos.runs import Run
+from telos.types import Trajectory
+
+SEEDS = [3, 4, 5]
+
+
+def labelled(recording: Recording) -> Recording:
+    """The walks with their position as a label of 10 px per unit."""
+    spec = walk_spec(
+        labels={"position": StreamSpec(shape=(2,), dtype="float32", unit="px")}
+    )
+    truth = recording.observations["state"] @ MIXING.T
+    position = (10 * truth[:, :2]).astype(np.float32)
+    return replace(recording, labels={"position": position}, spec=spec)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A run whose networks were stored as they were initialised."""
+    path, recording = tmp_path_factory.mktemp("agent") / "run", labelled(walks(12))
+    config = tiny_config()
+    run, modules = Run.create(path, config), build_modules(config, recording)
+    modules.eval()
+    latents = encode_recording(modules.model, recording)
+    readouts = fit_readouts(latents.select(range(9)), latents.select(range(9, 12)), 0)
+    save_trained(run, config, modules, readouts, latents)
+    return path
+
+
+def frames() -> dict[str, np.ndarray]:
+    return {"state": walks(3).observations["state"][[0, 31, 62]]}
+
+
+def test_an_agent_is_loaded_and_acts(folder: Path) -> None:
+    agent = load_agent(folder).build(())
+    agent.reset(SEEDS)
+    agent.set_goal(frames())
+    actions = agent.act(frames())
+    assert actions.shape == (3, 2)
+    assert (np.abs(actions) <= 1).all()
+    assert agent.plan.status == ("certified",) * 3
+
+
+def test_what_was_stored_is_what_is_loaded(folder: Path) -> None:
+    parts = load_agent(folder)
+    tensors, _ = Run.open(folder).load_model()
+    weights = parts.model.state_dict()
+    assert all(torch.equal(weights[n], tensors[f"world_model/{n}"]) for n in weights)
+    assert not any(p.requires_grad for p in parts.model.parameters())
+    readout = parts.readouts["position"]
+    assert readout.unit == "px"
+    assert parts.buffer == readout.errors["q99"] > 0
+
+
+def test_equal_seeds_give_equal_actions_in_any_batch(folder: Path) -> None:
+    together, alone = (load_agent(folder).build(()) for _ in range(2))
+    together.reset(SEEDS)
+    together.set_goal(frames())
+    alone.reset(SEEDS[1:2])
+    alone.set_goal({"state": frames()["state"][1:2]})
+    expected = together.act(frames())[1:2]
+    found = alone.act({"state": frames()["state"][1:2]})
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_guardrails_belong_to_the_agent_that_is_built(folder: Path) -> None:
+    parts = load_agent(folder)
+    zone = KeepOutDisc(
+        readout=parts.readouts["position"], center=(500.0, 0.0), radius=1.0
+    )
+    assert parts.build((zone,)).guardrails == (zone,)
+    assert parts.build(()).guardrails == ()
+
+
+def test_another_world_is_refused_in_words(folder: Path) -> None:
+    same = labelled(walks(1)).spec
+    load_agent(folder, spec=replace(same, options={"split": "test"}, max_steps=7))
+    stronger = replace(same, action_high=np.full(2, 3.0, np.float32))
+    with pytest.raises(ValueError, match=r"trained in 'walk'.*action_high is \[1.0"):
+        load_agent(folder, spec=stronger)
+    with pytest.raises(ValueError, match="Train on episodes of this world"):
+        load_agent(folder, spec=replace(same, id="swim"))
+
+
+def test_unfinished_and_missing_runs_are_refused(tmp_path) -> None:
+    Run.create(tmp_path / "started", tiny_config())
+    with pytest.raises(FileNotFoundError, match="training has not finished"):
+        load_agent(tmp_path / "started")
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        load_agent(tmp_path / "none")
+
+
+def test_planners_and_costs_go_by_their_names() -> None:
+    assert isinstance(make_planner(Deliberation(), 2), ICEM)
+    shooting = make_planner(Deliberation(planner="random-shooting"), 2)
+    assert isinstance(shooting, RandomShooting)
+    with pytest.raises(ValueError, match="'mppi' is unknown; choose from .*icem"):
+        make_planner(Deliberation(planner="mppi"), 2)
+    with pytest.raises(ValueError, match="'reward' is unknown; choose one of"):
+        objective_factory(
+            build_critic("expectile", 2, 2, 8), Deliberation(cost="reward")
+        )
+
+
+def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:
+    settings = Deliberation(planner="random-shooting", samples=10, iterations=4)
+    assert make_planner(settings, 2).config.samples == 40
+
+
+@pytest.mark.parametrize("cost", ["critic", "latent"])
+def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
+    torch.manual_seed(0)
+    critic = build_critic("expectile", 2, 2, 8)
+    trajectory = Trajectory(
+        states=torch.randn(1, 3, 1, 6, 4), actions=torch.zeros(1, 3, 5, 2)
+    )
+    goal = torch.randn(1, 4)
+
+    def total(running: float) -> torch.Tensor:
+        settings = Deliberation(cost=cost, running=running)
+        return objective_factory(critic, settings)(goal)(trajectory).sum(-1)
+
+    if cost == "critic":
+        target = goal[:, None, None, None, :2].expand(1, 3, 1, 5, 2)
+        distance = critic(trajectory.future, target)
+    else:
+        difference = trajectory.future - goal[:, None, None, None]
+        distance = difference.square().mean(-1)
+    torch.testing.assert_close(total(0.0), distance[..., -1])
+    expected = distance[..., -1] + 0.5 * distance.mean(-1)
+    torch.testing.assert_close(total(0.5), expected)
+
+
+def test_actions_leave_in_the_units_of_the_world(folder: Path) -> None:
+    parts = load_agent(folder)
+    scale = parts.model.action_scale
+    assert isinstance(scale, ActionScale)
+    assert scale.low.tolist() == [-1, -1]
