@@ -11,7 +11,7 @@ from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
 from telos.learning.config import CriticConfig, OptimiserConfig
-from telos.learning.critic import CriticPhase, first_match, slow_copy
+from telos.learning.critic import CriticPhase, slow_copy
 from telos.learning.loop import make_optimiser, train_step
 from telos.runtime import Runtime
 
@@ -24,7 +24,7 @@ CONFIG = CriticConfig(
     length=4,
     discount=DISCOUNT,
     target_rate=0.05,
-    inside=0.3,
+    future=0.6,
     optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
 )
 
@@ -83,39 +83,50 @@ def test_an_expectile_leans_to_the_fast() -> None:
     assert found[0.5] < slowest + 0.05
 
 
-def test_the_first_match_is_where_a_window_is_at_its_goal() -> None:
-    states = torch.tensor([[[0.0], [1.0], [1.0], [2.0]]]).expand(4, -1, -1)
-    goals = torch.tensor([[0.0], [1.0], [2.0], [5.0]])
-    assert first_match(states, goals).tolist() == [0, 1, 3, -1]
+def place(latent: torch.Tensor) -> np.ndarray:
+    """Where on the line a latent lies."""
+    turn = np.arctan2(latent[:, 1].numpy(), latent[:, 0].numpy())
+    return turn * 24 / np.pi
 
 
-def test_a_goal_inside_a_window_is_known_without_the_target_network() -> None:
-    config = replace(CONFIG, inside=1.0, batch=64)
-    phase = phase_on([np.arange(25.0)], config)
-    latent, goal, reached = phase._batch(0)
-    assert (reached >= 0).all()
-    picked = latent[torch.arange(64), reached, :2]
-    assert torch.equal(picked, goal)
-    wanted = phase._wanted(latent, goal, reached)
-    torch.testing.assert_close(wanted, 1 - DISCOUNT ** reached.float())
+def test_a_goal_within_the_steps_is_known_without_the_target_network() -> None:
+    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=1.0, length=30))
+    pairs = phase.pairs(0)
+    ahead = place(pairs.goal) - place(pairs.now)
+    np.testing.assert_allclose(ahead, pairs.steps_to_goal.numpy(), atol=1e-3)
+    wanted = phase._wanted(pairs)
+    torch.testing.assert_close(wanted, 1 - DISCOUNT**pairs.steps_to_goal)
 
 
-def test_a_goal_out_of_reach_takes_the_rest_from_the_target_network() -> None:
-    phase = phase_on([np.arange(25.0)], CONFIG)
-    latent, goal, _ = phase._batch(0)
-    nowhere = torch.full((len(goal),), -1)
+def test_a_goal_farther_away_takes_the_rest_from_the_target_network() -> None:
+    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=0.0, length=2))
+    pairs = phase.pairs(0)
+    behind = pairs.steps_to_goal > 24
+    assert behind.any()
+    assert (place(pairs.goal)[behind] < place(pairs.now)[behind]).all()
     with torch.no_grad():
-        rest = phase.target(latent[:, -1], goal)
-        wanted = phase._wanted(latent, goal, nowhere)
-    torch.testing.assert_close(wanted, 1 - DISCOUNT**4 + DISCOUNT**4 * rest)
+        rest = phase.target(pairs.later, pairs.goal)
+        wanted = phase._wanted(pairs)
+    passed = DISCOUNT**pairs.steps
+    expected = 1 - passed + passed * rest
+    torch.testing.assert_close(wanted[behind], expected[behind])
+
+
+def test_no_target_is_more_than_what_the_recording_took() -> None:
+    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=1.0, length=1))
+    for parameter in phase.target.parameters():
+        parameter.data += 3.0
+    pairs = phase.pairs(0)
+    seen_cost = 1 - DISCOUNT**pairs.steps_to_goal
+    assert (phase._wanted(pairs) <= seen_cost + 1e-6).all()
 
 
 def test_goals_come_from_the_same_episode() -> None:
     low, high = np.arange(24.0), 25 + np.arange(20.0)
-    phase = phase_on([low, high], replace(CONFIG, inside=0.0))
-    latent, goal, _ = phase._batch(0)
+    phase = phase_on([low, high], CONFIG)
+    pairs = phase.pairs(0)
     # The second line lies on the lower half of the circle.
-    assert torch.equal(goal[:, 1] < -0.01, latent[:, 0, 1] < -0.01)
+    assert torch.equal(pairs.goal[:, 1] < -0.01, pairs.now[:, 1] < -0.01)
 
 
 def test_the_target_follows_slowly_and_takes_no_gradient() -> None:

@@ -61,7 +61,7 @@ class DynamicsConfig:
 
     steps: int = 2000
     batch: int = 512
-    length: int = 8
+    length: int = 4
     optimiser: OptimiserConfig = OptimiserConfig(clip=1.0)
 
 
@@ -74,17 +74,17 @@ class CriticConfig:
     steps: int = 3000
     batch: int = 1024
     width: int = 256
-    length: int = 4
-    """Transitions of a temporal-difference target."""
-    discount: float = 0.99
-    expectile: float = 0.2
+    length: int = 16
+    """Steps of a temporal-difference target."""
+    discount: float = 0.98
+    expectile: float = 0.3
     """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
-    inside: float = 0.15
-    """Share of goals from within the window, whose distance is known; the rest is any
-    frame of the episode."""
+    future: float = 0.6
+    """Share of goals from the future of the same episode, whose distance cannot be
+    more than the steps that were taken; the rest is any frame of the episode."""
     target_rate: float = 0.01
     """Share by which the target network follows per step."""
-    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=1e-3, clip=10.0)
+    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=3e-3, weight_decay=0.1, clip=10.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,17 +10,35 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from telos.cost.critic import Network
 from telos.data.recording import Recording
-from telos.data.windows import WindowSampler
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
+
+
+FAR = 10**6
+"""Steps to a goal that was not seen after the start: the recording sets no limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Starts and goals of one layout each, and what the recording says of them."""
+
+    now: Float[Tensor, "B D"]
+    later: Float[Tensor, "B D"]
+    """The same episode, ``steps`` later."""
+    goal: Float[Tensor, "B Z"]
+    steps: Float[Tensor, "B"]
+    """Model steps from now to later; never beyond the goal."""
+    steps_to_goal: Float[Tensor, "B"]
+    """Model steps that the recorded way from now to the goal took."""
 
 
 class CriticPhase:
@@ -49,13 +67,7 @@ class CriticPhase:
     ) -> None:
         self.critic, self.target, self.config = critic, target, config
         self._latents, self._seed = latents, seed
-        self._sampler = WindowSampler(
-            latents,
-            length=config.length,
-            batch=config.batch,
-            frame_skip=frame_skip,
-            seed=seed,
-        )
+        self._frame_skip = frame_skip
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch
 
@@ -74,10 +86,10 @@ class CriticPhase:
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Expectile loss of the temporal difference."""
-        latent, goal, reached = self._batch(step)
-        value = self.critic(latent[:, 0], goal)
+        pairs = self.pairs(step)
+        value = self.critic(pairs.now, pairs.goal)
         with torch.no_grad():
-            wanted = self._wanted(latent, goal, reached)
+            wanted = self._wanted(pairs)
         error = wanted - value
         expectile = self.config.expectile
         # A target below the value says that someone was faster: it weighs more.
@@ -88,52 +100,53 @@ class CriticPhase:
             "error": error.abs().mean().detach(),
         }
 
-    def _wanted(
-        self, latent: Tensor, goal: Tensor, reached: Tensor
-    ) -> Float[Tensor, "B"]:
-        """n-step target: (1 - discount) per step, then the rest by the slow copy."""
-        discount, length = self.config.discount, self.config.length
-        ahead = self.target(latent[:, -1], goal)
-        passed = torch.where(reached >= 0, reached, length).float()
-        spent = 1 - discount**passed
-        rest = torch.where(reached >= 0, torch.zeros_like(ahead), ahead)
-        return spent + discount**passed * rest
+    def _wanted(self, pairs: Pairs) -> Float[Tensor, "B"]:
+        """n-step target, at most what the recorded way to the goal took."""
+        discount = self.config.discount
+        ahead = self.target(pairs.later, pairs.goal)
+        there = pairs.steps_to_goal == pairs.steps
+        rest = torch.where(there, torch.zeros_like(ahead), ahead)
+        passed = discount**pairs.steps
+        wanted = (1 - passed) + passed * rest
+        return torch.minimum(wanted, 1 - discount**pairs.steps_to_goal)
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (B, T+1, D), goal states (B, Z), and the step (B,) at which the
-        window reaches its goal, -1 where it does not."""
-        window = self._sampler.batch(step)
-        latent = window.observations[LATENT]
+    def pairs(self, step: int) -> Pairs:
+        """The batch of a step: a pure function of (seed, step)."""
         rng = np.random.default_rng((self._seed, step, 1))
-        anywhere = self._random_frames(window.episodes.numpy(), rng)
-        inside = rng.integers(0, latent.shape[1], len(latent))
-        from_window = rng.uniform(size=len(latent)) < self.config.inside
-        own = latent[torch.arange(len(latent)), torch.from_numpy(inside)]
-        chosen = torch.from_numpy(from_window)
-        goal = torch.where(chosen[:, None], own, anywhere)
-        state = goal[:, : self.critic.state_dim]
-        reached = first_match(latent[..., : self.critic.state_dim], state)
+        count, skip = self.config.batch, self._frame_skip
+        episodes = rng.integers(0, self._latents.num_episodes, count)
+        last = (self._latents.lengths[episodes] - 1) // skip
+        begin = (rng.uniform(size=count) * last).astype(int)
+        ahead = begin + 1 + (rng.uniform(size=count) ** 1.5 * (last - begin)).astype(int)
+        anywhere = (rng.uniform(size=count) * (last + 1)).astype(int)
+        future = rng.uniform(size=count) < self.config.future
+        goal = np.where(future, np.minimum(ahead, last), anywhere)
+        known = np.where(goal >= begin, goal - begin, FAR)
+        steps = np.minimum(np.minimum(self.config.length, known), last - begin)
+        return self._gather(episodes, begin, begin + steps, goal, known)
+
+    def _gather(
+        self,
+        episodes: np.ndarray,
+        begin: np.ndarray,
+        later: np.ndarray,
+        goal: np.ndarray,
+        known: np.ndarray,
+    ) -> Pairs:
         device = next(self.critic.parameters()).device
-        return latent.to(device), state.to(device), reached.to(device)
-
-    def _random_frames(self, episodes: np.ndarray, rng: np.random.Generator) -> Tensor:
-        """(B, D) any frame of each window's episode."""
-        offset = rng.integers(0, self._latents.lengths[episodes])
-        rows = self._latents.starts[episodes] + offset
-        return torch.from_numpy(self._latents.observations[LATENT][rows])
-
-
-def first_match(
-    states: Float[Tensor, "B T1 Z"], goal: Float[Tensor, "B Z"]
-) -> Int64[Tensor, "B"]:
-    """The first step at which a window is at its goal, -1 where it never is.
-
-    Goals are recorded frames, so that equality is exact. A goal drawn from the whole
-    episode may lie in the window too, and an agent that stands still is there early.
-    """
-    equal = (states == goal.unsqueeze(1)).all(-1)
-    first = equal.int().argmax(1)
-    return torch.where(equal.any(1), first, torch.full_like(first, -1))
+        first = self._latents.starts[episodes]
+        source = self._latents.observations[LATENT]
+        now, then, there = (
+            torch.from_numpy(source[first + self._frame_skip * offset]).to(device)
+            for offset in (begin, later, goal)
+        )
+        return Pairs(
+            now=now,
+            later=then,
+            goal=there[:, : self.critic.state_dim],
+            steps=torch.from_numpy(later - begin).float().to(device),
+            steps_to_goal=torch.from_numpy(known).float().to(device),
+        )
 
 
 def slow_copy(critic: Network) -> Network:

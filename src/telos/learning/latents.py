@@ -51,6 +51,23 @@ def encode_recording(model: JEPA, prepared: Recording) -> Recording:
     return replace(prepared, observations={LATENT: latents})
 
 
+def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
+    """The same latents, each with the context of another frame of its episode.
+
+    A context leaks a little of what moves. Read-outs, predictor and critic that are
+    trained on a frame's own context come to rely on the leak, and imagination, which
+    carries the context along unchanged, then seems to move half as far as it does.
+    """
+    swapped = latents.observations[LATENT].copy()
+    rng = np.random.default_rng((seed, 2))
+    for start, length in zip(latents.starts, latents.lengths, strict=True):
+        rows = start + rng.permutation(length)
+        swapped[start : start + length, state_dim:] = latents.observations[LATENT][
+            rows, state_dim:
+        ]
+    return replace(latents, observations={LATENT: swapped})
+
+
 def _past_rows(recording: Recording, history: int, frame_skip: int) -> np.ndarray:
     """(N, history) rows of the frames that are seen together, newest last."""
     rows = np.arange(recording.num_frames)

@@ -64,7 +64,8 @@ class RepresentationPhase:
         """The weighted sum of all terms on the batch of a step."""
         self.model.train()
         state, context, actions = self._encode(step)
-        first = torch.cat([state[:, 0], context[:, 0]], dim=-1)
+        told = from_another_window(context[:, 0], self.config.windows)
+        first = torch.cat([state[:, 0], told], dim=-1)
         predicted = self.model.imagine(first, actions)[:, 1:]
         prediction = prediction_loss(predicted, state[:, 1:])
         persistence = prediction_loss(state[:, :1].expand_as(predicted), state[:, 1:])
@@ -132,6 +133,17 @@ class RepresentationPhase:
         context = sum((sigreg(view, generator=draw) for view in views), torch.zeros(()))
         guard = weights.sigreg * (state + context) + weights.invariance * same
         return guard, {"state_sigreg": state, "context_sigreg": context / 2}
+
+
+def from_another_window(
+    context: Float[Tensor, "B C"], windows: int
+) -> Float[Tensor, "B C"]:
+    """Each window's context as seen in the next window of the same episode.
+
+    A context is never exactly constant. Predicted from its own, a state could leave a
+    part of what moves to the context, where imagination cannot move it.
+    """
+    return context.unflatten(0, (-1, windows)).roll(1, dims=1).flatten(0, 1)
 
 
 def within_groups(

@@ -13,7 +13,7 @@ from telos.data.windows import WindowSampler
 from telos.learning.config import TrainConfig
 from telos.learning.critic import CriticPhase
 from telos.learning.dynamics import DynamicsPhase
-from telos.learning.latents import encode_recording, prepare_recording
+from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_verdict
@@ -98,8 +98,12 @@ def _run_phases(
     if start == 0:
         loop.run(representation_phase(config, modules, episodes.train), checkpoint)
         checkpoint = None
-    latents = encode_recording(modules.model, episodes.train)
-    held_out = encode_recording(modules.model, episodes.held_out)
+    latents, held_out = (
+        swap_contexts(
+            encode_recording(modules.model, side), config.model.state_dim, config.seed
+        )
+        for side in (episodes.train, episodes.held_out)
+    )
     for name in ORDER[max(1, start) :]:
         loop.run(latent_phase(name, config, modules, latents), checkpoint)
         checkpoint = None
