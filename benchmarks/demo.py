@@ -1,6 +1,6 @@
 """How good, how fast and how large is the demo on this machine?
 
-    python benchmarks/demo.py [FOLDER]
+python benchmarks/demo.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -36,13 +36,29 @@ def rows(told: dict, walk: dict, guard: dict) -> list[dict[str, Any]]:
         limit_row("training", told["stages"]["learn"] / 60, "min", 8),
         limit_row("peak memory", told["peak_memory_gib"], "GiB", 6),
         rate_row("goals on unseen layouts", walk, 0.9),
-        row("decision", walk["decisions"]["ms_mean"], "ms", target="<= 50",
-            met=walk["decisions"]["ms_mean"] <= 50),
-        row("goals with a keep-out zone", guard["success"]["k"] / guard["success"]["n"],
-            "share", n=guard["success"]["n"], low=guard["success"]["low"],
-            high=guard["success"]["high"]),
-        row("episodes that entered the zone", entered["k"], "episodes", n=entered["n"],
-            target="0", met=entered["k"] == 0),
+        row(
+            "decision",
+            walk["decisions"]["ms_mean"],
+            "ms",
+            target="<= 50",
+            met=walk["decisions"]["ms_mean"] <= 50,
+        ),
+        row(
+            "goals with a keep-out zone",
+            guard["success"]["k"] / guard["success"]["n"],
+            "share",
+            n=guard["success"]["n"],
+            low=guard["success"]["low"],
+            high=guard["success"]["high"],
+        ),
+        row(
+            "episodes that entered the zone",
+            entered["k"],
+            "episodes",
+            n=entered["n"],
+            target="0",
+            met=entered["k"] == 0,
+        ),
     ]
 
 

@@ -42,6 +42,7 @@ def test_without_a_gpu_auto_is_cpu_in_float32_and_says_why() -> None:
         "device",
         "dtype",
         "threads",
+        "allocator",
     ]
     assert "CUDA" in chosen.reasons[0]
     assert isinstance(chosen.autocast(), contextlib.nullcontext)

@@ -32,7 +32,7 @@ Observation = Mapping[str, Tensor]
 """Streams as tensors ``(B, T, ...)``, newest last."""
 
 Status = Literal["certified", "backup", "infeasible"]
-"""What a plan is worth: its margins hold, it is a fallback, or no safe plan was found."""
+"""What a plan is worth: its margins hold, it is a fallback, or none was safe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectory:
-    """What a dynamics imagines: one rollout, read by every cost, guardrail and critic."""
+    """What a dynamics imagines: one rollout, read by costs, guardrails and critic."""
 
     states: Float[Tensor, "B S K H1 D"]
     """(B, S, K, H+1, D); index 0 along H+1 is the present."""
@@ -205,7 +205,7 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Guardrail(Protocol):
-    """A hard constraint in physical units: no weight, no sum, no trainable parameter."""
+    """A hard constraint in physical units: no weight, no sum, nothing trainable."""
 
     @property
     def name(self) -> str: ...

@@ -21,7 +21,9 @@ def test_swapping_moves_contexts_within_their_episode_only() -> None:
     for start, length in zip(before.starts, before.lengths, strict=True):
         rows = slice(start, start + length)
         for column in (3, 4):
-            assert np.array_equal(np.sort(old[rows, column]), np.sort(new[rows, column]))
+            assert np.array_equal(
+                np.sort(old[rows, column]), np.sort(new[rows, column])
+            )
     again = swap_contexts(before, state_dim=3, seed=1)
     assert np.array_equal(again.observations[LATENT], new)
 

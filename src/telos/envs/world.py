@@ -83,7 +83,7 @@ class World(Protocol):
         ...
 
     def step(self, actions: np.ndarray) -> Step:
-        """Advance by (B, A) actions in the world's own units; out of range is clipped."""
+        """Advance by (B, A) actions in the world's units; out of range is clipped."""
         ...
 
     def layout(self) -> list[dict[str, float]]:

@@ -84,7 +84,9 @@ class CriticConfig:
     more than the steps that were taken; the rest is any frame of the episode."""
     target_rate: float = 0.01
     """Share by which the target network follows per step."""
-    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=3e-3, weight_decay=0.1, clip=10.0)
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=3e-3, weight_decay=0.1, clip=10.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

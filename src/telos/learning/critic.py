@@ -22,7 +22,6 @@ from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
 
-
 FAR = 10**6
 """Steps to a goal that was not seen after the start: the recording sets no limit."""
 
@@ -117,7 +116,9 @@ class CriticPhase:
         episodes = rng.integers(0, self._latents.num_episodes, count)
         last = (self._latents.lengths[episodes] - 1) // skip
         begin = (rng.uniform(size=count) * last).astype(int)
-        ahead = begin + 1 + (rng.uniform(size=count) ** 1.5 * (last - begin)).astype(int)
+        ahead = (
+            begin + 1 + (rng.uniform(size=count) ** 1.5 * (last - begin)).astype(int)
+        )
         anywhere = (rng.uniform(size=count) * (last + 1)).astype(int)
         future = rng.uniform(size=count) < self.config.future
         goal = np.where(future, np.minimum(ahead, last), anywhere)

@@ -24,7 +24,7 @@ SPEED = (0.6, 0.55)
 CONTACT_SHARE = 0.35
 """A step shorter than this share of the commanded one counts as a contact."""
 NOTICE = 0.3
-"""Chance per step that a walker notices a contact and turns: pushing is recorded too."""
+"""Chance per step that a walker notices a contact; pushing is recorded too."""
 ARRIVAL = 2.0
 """Distance at which a visited place counts as reached, pixels."""
 BEYOND, NEAR_DOOR = 0.5, 0.25

@@ -72,9 +72,8 @@ def sample_layout(rng: np.random.Generator, split: str) -> tuple[float, float]:
     """Wall and door positions of one episode from the ``train`` or ``test`` split."""
     while True:
         wall, door = rng.uniform(*WALL_RANGE), rng.uniform(*DOOR_RANGE)
-        if bool(is_test_layout(np.float64(wall), np.float64(door))) == (
-            split == "test"
-        ):
+        kept = bool(is_test_layout(np.array(wall), np.array(door)))
+        if kept == (split == "test"):
             return float(wall), float(door)
 
 
@@ -157,7 +156,7 @@ def render_walls(layouts: Layouts) -> np.ndarray:
 
 
 def render_background(layouts: Layouts) -> np.ndarray:
-    """(B, 64, 64, 3) uint8 floor and walls; constant over an episode, so draw it once."""
+    """(B, 64, 64, 3) uint8 floor and walls, constant over an episode."""
     wall = render_walls(layouts).astype(np.float32)[..., None]
     image = FLOOR_COLOUR + wall * (WALL_COLOUR - FLOOR_COLOUR)
     return np.rint(255 * image).astype(np.uint8)
