@@ -57,12 +57,20 @@ class RepresentationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicsConfig:
-    """The predictor alone, on frozen latents, over a long horizon."""
+    """The predictor alone, on frozen latents: first one step ahead, then several."""
 
     steps: int = 2000
     batch: int = 512
+    """Windows of several steps; one step ahead, ``length`` times as many are seen."""
     length: int = 4
-    optimiser: OptimiserConfig = OptimiserConfig(clip=1.0)
+    """Steps ahead in the second part."""
+    one_step: float = 0.6
+    """Share of the training that looks one step ahead."""
+    optimiser: OptimiserConfig = field(
+        default_factory=lambda: OptimiserConfig(
+            learning_rate=2e-3, weight_decay=1e-4, clip=1.0
+        )
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

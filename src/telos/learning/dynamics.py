@@ -1,7 +1,8 @@
 """Phase 2: the predictor alone, on frozen latents, over a long horizon.
 
 Encoding is nine tenths of the work of a training step. With the latents of all frames
-at hand, the predictor sees a hundred times more transitions in the same time.
+at hand, the predictor sees a hundred times more transitions in the same time. One step
+ahead comes first: four steps from the start ended at three times the error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.learning.config import DynamicsConfig
 from telos.learning.latents import LATENT
@@ -24,9 +26,20 @@ class DynamicsPhase:
     name = "dynamics"
 
     def __init__(
-        self, model: JEPA, sampler: WindowSampler, config: DynamicsConfig
+        self, model: JEPA, latents: Recording, config: DynamicsConfig, *, seed: int = 0
     ) -> None:
-        self.model, self.sampler, self.config = model, sampler, config
+        self.model, self.config = model, config
+        count, skip = config.batch * config.length, model.frame_skip
+        self._one = WindowSampler(
+            latents, length=1, batch=count, frame_skip=skip, seed=seed
+        )
+        self._several = WindowSampler(
+            latents,
+            length=config.length,
+            batch=config.batch,
+            frame_skip=skip,
+            seed=seed,
+        )
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch * config.length
 
@@ -39,8 +52,9 @@ class DynamicsPhase:
         return {}
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Mean squared error of states up to ``length`` steps ahead."""
-        window = self.sampler.batch(step)
+        """Mean squared error of states one step ahead, later up to ``length`` steps."""
+        early = step < self.config.one_step * self.num_steps
+        window = (self._one if early else self._several).batch(step)
         device = self.model.head.weight.device
         latent = window.observations[LATENT].to(device)
         state, _ = self.model.split(latent)

@@ -155,14 +155,7 @@ def latent_phase(
             frame_skip=model.frame_skip,
             seed=config.seed,
         )
-    sampler = WindowSampler(
-        latents,
-        length=config.dynamics.length,
-        batch=config.dynamics.batch,
-        frame_skip=model.frame_skip,
-        seed=config.seed,
-    )
-    return DynamicsPhase(model, sampler, config.dynamics)
+    return DynamicsPhase(model, latents, config.dynamics, seed=config.seed)
 
 
 def _shuffled(recording: Recording, seed: int) -> Recording:

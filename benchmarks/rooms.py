@@ -1,0 +1,149 @@
+"""Does an agent that learned from pixels walk to goals in rooms it has never seen?
+
+    python benchmarks/rooms.py                        # three seeds, all protocols
+    python benchmarks/rooms.py --seeds 0 --effort 0.1 # a look, not a result
+
+Works in benchmarks/work/rooms and goes on where it stopped; writes results/rooms.json
+with the mean over seeds. Success rates are by the shipped protocols.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from results_file import limit_row, row, write_result
+
+from telos.evaluation.statistics import t_interval
+
+WORK = Path(__file__).parent / "work" / "rooms"
+EPISODES, STEPS = 1320, 150
+TARGETS = {"rooms-random-500": 0.98, "rooms-fixed-strict": 0.99}
+PROTOCOLS = (*TARGETS, "rooms-zone", "rooms-zone-free")
+
+
+def main() -> None:
+    """Record, train and evaluate every seed, then write the table."""
+    options = arguments()
+    started = time.monotonic()
+    WORK.mkdir(parents=True, exist_ok=True)
+    data = record()
+    runs = [learn(data, seed, options.effort) for seed in options.seeds]
+    results = {name: [evaluate(run, name) for run in runs] for name in PROTOCOLS}
+    seconds = max(trained_seconds(run) for run in runs)
+    rows = [
+        limit_row("training of a seed", seconds / 60, "min", 45),
+        *(success_row(name, results[name]) for name in PROTOCOLS),
+        *zone_rows(results),
+        decision_row(results["rooms-random-500"]),
+    ]
+    print(write_result("rooms", time.monotonic() - started, rows))
+
+
+def arguments() -> argparse.Namespace:
+    """Seeds and effort."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--effort", type=float, default=4.0)
+    return parser.parse_args()
+
+
+def record() -> Path:
+    """Episodes in random training layouts, at most 200,000 frames."""
+    path = WORK / "rooms.h5"
+    order = ["collect", "two-rooms", "--out", str(path), "--resume"]
+    telos(*order, "--episodes", str(EPISODES), "--steps", str(STEPS))
+    return path
+
+
+def learn(data: Path, seed: int, effort: float) -> Path:
+    """A run of one seed; an interrupted one goes on."""
+    run = WORK / f"seed-{seed}-effort-{effort:g}"
+    if (run / "model.safetensors").exists():
+        return run
+    if (run / "config.json").exists():
+        telos("train", "--resume", str(run))
+        return run
+    order = ["train", str(data), "--out", str(run), "--effort", str(effort)]
+    telos(*order, "--seed", str(seed))
+    return run
+
+
+def evaluate(run: Path, protocol: str) -> dict[str, Any]:
+    """The evaluation of a run; measured once."""
+    path = run / "evaluations" / protocol / "evaluation.json"
+    if not path.exists():
+        telos("evaluate", str(run), "--protocol", protocol, "--num-envs", "64")
+    return json.loads(path.read_text())
+
+
+def trained_seconds(run: Path) -> float:
+    """Seconds that the training of a run took."""
+    last = (run / "metrics.jsonl").read_text().splitlines()[-1]
+    return json.loads(last)["seconds"]
+
+
+def share(evaluation: dict[str, Any]) -> float:
+    """Success of one evaluation in [0, 1]."""
+    return evaluation["success"]["k"] / evaluation["success"]["n"]
+
+
+def success_row(name: str, evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean success over seeds with its t interval, beside floor and ceiling."""
+    values = [share(one) for one in evaluations]
+    first = evaluations[0]
+    mean = sum(values) / len(values)
+    interval = t_interval(values) if len(values) > 1 else None
+    target = TARGETS.get(name)
+    return row(
+        f"{name}, mean of {len(values)} seeds",
+        mean,
+        "share",
+        n=sum(one["success"]["n"] for one in evaluations),
+        low=interval.low if interval else first["success"]["low"],
+        high=interval.high if interval else first["success"]["high"],
+        floor=max((f["k"] / f["n"] for f in first["floors"].values()), default=None),
+        ceiling=_ceiling(first),
+        target=None if target is None else f">= {100 * target:g} %",
+        met=None if target is None else mean >= target,
+    )
+
+
+def zone_rows(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Entries into the zone, and what it costs to keep out of it."""
+    entered = sum(one["violations"]["k"] for one in results["rooms-zone"])
+    count = sum(one["violations"]["n"] for one in results["rooms-zone"])
+    free = sum(map(share, results["rooms-zone-free"]))
+    kept = sum(map(share, results["rooms-zone"])) / free if free else 0.0
+    name = "episodes that entered the zone"
+    return [
+        row(name, entered, "episodes", n=count, target="0", met=entered == 0),
+        row("success kept with the zone", kept, "share", target=">= 95 %",
+            met=kept >= 0.95),
+    ]  # fmt: skip
+
+
+def decision_row(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Milliseconds of a decision, the slowest seed."""
+    slowest = max(one["decisions"]["ms_mean"] for one in evaluations)
+    return limit_row("decision, 64 side by side", slowest, "ms", 50)
+
+
+def _ceiling(evaluation: dict[str, Any]) -> float | None:
+    found = evaluation["ceiling"]
+    return found["k"] / found["n"] if found else None
+
+
+def telos(*order: str) -> None:
+    """Run a verb of the command line as a user would."""
+    subprocess.run([sys.executable, "-m", "telos", *order], check=True)
+
+
+if __name__ == "__main__":
+    main()
