@@ -39,11 +39,11 @@ class DistanceNetwork(nn.Module):
         self.state_dim, self.context_dim, self.width = state_dim, context_dim, width
         self.layers = nn.Sequential(
             nn.Linear(2 * state_dim + context_dim, width),
-            nn.ReLU(),
+            nn.SiLU(),
             nn.Linear(width, width),
-            nn.ReLU(),
+            nn.SiLU(),
             nn.Linear(width, width),
-            nn.ReLU(),
+            nn.SiLU(),
             nn.Linear(width, 1),
         )
 
@@ -70,9 +70,9 @@ class QuasimetricNetwork(nn.Module):
         self.state_dim, self.context_dim, self.width = state_dim, context_dim, width
         self.embed = nn.Sequential(
             nn.Linear(state_dim + context_dim, width),
-            nn.ReLU(),
+            nn.SiLU(),
             nn.Linear(width, width),
-            nn.ReLU(),
+            nn.SiLU(),
             nn.Linear(width, self.components * self.intervals),
         )
         self.mix = nn.Parameter(torch.zeros(()))

@@ -24,10 +24,10 @@ class ResidualPredictor(nn.Module):
         width = config.width
         layers: list[nn.Module] = [
             nn.Linear(state + context + action, width),
-            nn.ReLU(),
+            nn.SiLU(),
         ]
         for _ in range(config.depth - 1):
-            layers += [nn.Linear(width, width), nn.ReLU()]
+            layers += [nn.Linear(width, width), nn.SiLU()]
         self.change = nn.Sequential(*layers, nn.Linear(width, state))
 
     def forward(
@@ -51,7 +51,7 @@ class RecurrentPredictor(nn.Module):
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(action + context, config.width), nn.ReLU())
+        self.embed = nn.Sequential(nn.Linear(action + context, config.width), nn.SiLU())
         self.cell = nn.GRUCell(config.width, state)
         self.out = nn.Linear(state, state)
 
