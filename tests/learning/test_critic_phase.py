@@ -18,7 +18,7 @@ from telos.runtime import Runtime
 CPU = Runtime(device="cpu", dtype="float32", threads=1, reasons=())
 DISCOUNT = 0.9
 CONFIG = CriticConfig(
-    steps=280,
+    steps=700,
     batch=128,
     width=32,
     length=4,
@@ -74,7 +74,7 @@ def test_an_expectile_leans_to_the_fast() -> None:
     starts = np.arange(10.0)
     found = {}
     for expectile in (0.2, 0.5):
-        config = replace(CONFIG, expectile=expectile, steps=280)
+        config = replace(CONFIG, expectile=expectile)
         phase = trained(phase_on([fast, slow], config))
         found[expectile] = distance(phase, starts, starts + 6).mean()
     fastest, slowest = 1 - DISCOUNT**6, 1 - DISCOUNT**18
