@@ -110,10 +110,10 @@ def test_a_dry_run_foretells_and_writes_nothing(episodes, tmp_path, capsys) -> N
     assert (told["episodes"], told["held_out"]) == (24, 2)
     assert told["windows"] == {
         "representation": 22 * 29,
-        "dynamics": 22 * 23,
-        "critic": 22 * 27,
+        "dynamics": 22 * 27,
+        "critic": 22 * 30,
     }
-    assert told["samples"]["dynamics"] == told["steps"]["dynamics"] * 512 * 8
+    assert told["samples"]["dynamics"] == told["steps"]["dynamics"] * 512 * 4
     assert told["minutes"] == pytest.approx(sum(told["seconds"].values()) / 60)
     assert told["minutes"] > 0
     assert 2**27 < told["memory_bytes"] < 2**34

@@ -42,7 +42,8 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
     transitions = {
         "representation": config.representation.length + past,
         "dynamics": config.dynamics.length,
-        "critic": config.critic.length,
+        # Targets of the critic end where the episode ends: one transition will do.
+        "critic": 1,
     }
     return {name: skip * count + 1 for name, count in transitions.items()}
 
