@@ -1,4 +1,4 @@
-"""Phase 2: the predictor alone, on frozen latents, over a long horizon.
+"""Phase 2: the predictor alone, on frozen latents.
 
 Encoding is nine tenths of the work of a training step. With the latents of all frames
 at hand, the predictor sees a hundred times more transitions in the same time. One step
