@@ -3,7 +3,7 @@
     python benchmarks/rooms.py                        # three seeds, all protocols
     python benchmarks/rooms.py --seeds 0 --effort 0.1 # a look, not a result
 
-Works in benchmarks/work/rooms and goes on where it stopped; writes results/rooms.json
+Works in benchmarks/scratch/rooms and goes on where it stopped; writes results/rooms.json
 with the mean over seeds. Success rates are by the shipped protocols.
 """
 
@@ -22,7 +22,7 @@ from results_file import limit_row, row, write_result
 
 from telos.evaluation.statistics import t_interval
 
-WORK = Path(__file__).parent / "work" / "rooms"
+WORK = Path(__file__).parent / "scratch" / "rooms"
 EPISODES, STEPS = 1320, 150
 TARGETS = {"rooms-random-500": 0.98, "rooms-fixed-strict": 0.99}
 PROTOCOLS = (*TARGETS, "rooms-zone", "rooms-zone-free")
