@@ -3,8 +3,8 @@
     python benchmarks/rooms.py                        # three seeds, all protocols
     python benchmarks/rooms.py --seeds 0 --effort 0.1 # a look, not a result
 
-Works in benchmarks/scratch/rooms and goes on where it stopped; writes results/rooms.json
-with the mean over seeds. Success rates are by the shipped protocols.
+Works in benchmarks/scratch/rooms and goes on where it stopped; writes the mean over
+seeds to results/rooms.json. Success rates are by the shipped protocols.
 """
 
 from __future__ import annotations
