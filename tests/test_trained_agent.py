@@ -15,6 +15,7 @@ from telos.agent import Deliberation, load_agent
 from telos.agent.trained import make_planner, objective_factory
 from telos.cost import KeepOutDisc
 from telos.cost.critic import build_critic
+from telos.cost.plausibility import LARGEST, PlausibilityNetwork
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.envs.world import StreamSpec
@@ -121,7 +122,9 @@ def test_planners_and_costs_go_by_their_names() -> None:
         make_planner(Deliberation(planner="mppi"), 2)
     with pytest.raises(ValueError, match="'reward' is unknown; choose one of"):
         objective_factory(
-            build_critic("expectile", 2, 2, 8), Deliberation(cost="reward")
+            build_critic("expectile", 2, 2, 8),
+            PlausibilityNetwork(4, 8),
+            Deliberation(cost="reward"),
         )
 
 
@@ -133,15 +136,18 @@ def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:
 @pytest.mark.parametrize("cost", ["critic", "latent"])
 def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
     torch.manual_seed(0)
-    critic = build_critic("expectile", 2, 2, 8)
+    critic, plausible = build_critic("expectile", 2, 2, 8), PlausibilityNetwork(4, 8)
     trajectory = Trajectory(
         states=torch.randn(1, 3, 1, 6, 4), actions=torch.zeros(1, 3, 5, 2)
     )
     goal = torch.randn(1, 4)
 
-    def total(running: float) -> torch.Tensor:
-        settings = Deliberation(cost=cost, running=running)
-        return objective_factory(critic, settings)(goal)(trajectory).sum(-1)
+    def total(running: float, doubt: float = 0.0) -> torch.Tensor:
+        settings = Deliberation(
+            cost=cost, running=running, plausibility=doubt, threshold=1.0
+        )
+        objective = objective_factory(critic, plausible, settings)(goal)
+        return objective(trajectory).sum(-1)
 
     if cost == "critic":
         target = goal[:, None, None, None, :2].expand(1, 3, 1, 5, 2)
@@ -152,6 +158,10 @@ def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
     torch.testing.assert_close(total(0.0), distance[..., -1])
     expected = distance[..., -1] + 0.5 * distance.mean(-1)
     torch.testing.assert_close(total(0.5), expected)
+    doubt = (1.0 - plausible(trajectory.future)).clamp(0, LARGEST).cumsum(-1)
+    assert (doubt > 0).any()
+    expected = expected + 2 * (doubt[..., -1] + 0.5 * doubt.mean(-1))
+    torch.testing.assert_close(total(0.5, doubt=2.0), expected)
 
 
 def test_actions_leave_in_the_units_of_the_world(folder: Path) -> None:

@@ -25,6 +25,7 @@ CONFIG = CriticConfig(
     discount=DISCOUNT,
     target_rate=0.05,
     future=0.6,
+    foreign=0.0,
     optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
 )
 
@@ -121,12 +122,22 @@ def test_no_target_is_more_than_what_the_recording_took() -> None:
     assert (phase._wanted(pairs) <= seen_cost + 1e-6).all()
 
 
-def test_goals_come_from_the_same_episode() -> None:
+def share_elsewhere(foreign: float) -> float:
+    """Share of goals that lie on the other of two lines than their start."""
     low, high = np.arange(24.0), 25 + np.arange(20.0)
-    phase = phase_on([low, high], CONFIG)
+    phase = phase_on([low, high], replace(CONFIG, foreign=foreign, batch=2048))
     pairs = phase.pairs(0)
     # The second line lies on the lower half of the circle.
-    assert torch.equal(pairs.goal[:, 1] < -0.01, pairs.now[:, 1] < -0.01)
+    elsewhere = (pairs.goal[:, 1] < -0.01) != (pairs.now[:, 1] < -0.01)
+    # No way from line to line was recorded, so that none may cap the distance.
+    assert (pairs.steps_to_goal[elsewhere] > 24).all()
+    return elsewhere.float().mean().item()
+
+
+def test_goals_come_from_the_same_episode_unless_told_otherwise() -> None:
+    assert share_elsewhere(0.0) == 0
+    assert share_elsewhere(1.0) == pytest.approx(0.5, abs=0.05)
+    assert share_elsewhere(0.4) == pytest.approx(0.2, abs=0.04)
 
 
 def test_the_target_follows_slowly_and_takes_no_gradient() -> None:

@@ -26,6 +26,7 @@ from telos.learning.checks import check_trainable
 from telos.learning.config import (
     CriticConfig,
     DynamicsConfig,
+    PlausibilityConfig,
     RepresentationConfig,
     TrainConfig,
     adapted,
@@ -48,6 +49,7 @@ def lasting(**changes: object) -> TrainConfig:
     fields = {
         "representation": RepresentationConfig(steps=220, episodes=24, windows=3),
         "dynamics": DynamicsConfig(steps=120, batch=128, length=4),
+        "plausibility": PlausibilityConfig(steps=2, batch=16, width=16),
         "critic": CriticConfig(steps=2, batch=16, width=16),
         "checkpoint_every": 1000,
     }
@@ -180,10 +182,10 @@ def test_a_training_leaves_all_its_files(folder: Path) -> None:
 # --- golden losses
 
 GOLDEN = {
-    "sigreg": "8.10604 6.49709 5.93411 5.31556 5.48524 "
-    "4.76543 4.99985 4.67558 4.6091 5.30321",
-    "vicreg": "10.3371 7.99893 9.04746 7.53493 7.66414 "
-    "6.57039 5.92862 5.32416 6.80591 7.46883",
+    "sigreg": "18.8523 5.63254 4.12069 4.3432 3.58021 "
+    "2.95485 2.99938 3.05153 2.70649 3.44275",
+    "vicreg": "19.087 5.7737 4.26911 4.40177 3.93918 "
+    "3.28961 2.9612 3.29209 2.92845 3.54978",
 }
 
 
@@ -249,7 +251,7 @@ def logged(run: Run) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6, 7, 10, 12, 13, 16, 18])
+@pytest.mark.parametrize("stop", [1, 3, 6, 7, 10, 12, 13, 16, 18, 19, 22, 24])
 def test_stopped_and_resumed_equals_uninterrupted(
     stop: int, tmp_path, monkeypatch, uninterrupted: Run
 ) -> None:
@@ -266,7 +268,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert_same(again, uninterrupted)
 
 
-@pytest.mark.parametrize("crash", [2, 4, 9, 14])
+@pytest.mark.parametrize("crash", [2, 4, 9, 14, 20])
 def test_crashed_between_checkpoints_and_resumed_equals_uninterrupted(
     crash: int, tmp_path, monkeypatch, uninterrupted: Run
 ) -> None:
@@ -352,7 +354,10 @@ def test_parameters_are_counted_by_network() -> None:
     counts = num_parameters(build_modules(tiny_config(), walks(3)))
     # state + context + action = 6 inputs, 32 hidden units, 2 outputs
     assert counts["predictor"] == 6 * 32 + 32 + 32 * 2 + 2
-    assert set(counts) == {"encoder", "predictor", "inverse dynamics", "critic"}
+    # state + context = 4 inputs, 16 hidden units twice, one number
+    assert counts["plausibility"] == 4 * 16 + 16 + 16 * 16 + 16 + 16 + 1
+    networks = {"encoder", "predictor", "inverse dynamics", "plausibility", "critic"}
+    assert set(counts) == networks
 
 
 LENGTHS = np.full(10, 31)

@@ -13,6 +13,7 @@ from telos.envs.world import StreamSpec, WorldSpec
 from telos.learning.config import (
     CriticConfig,
     DynamicsConfig,
+    PlausibilityConfig,
     RepresentationConfig,
     TrainConfig,
 )
@@ -112,6 +113,7 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "model": tiny_model(),
         "representation": RepresentationConfig(steps=steps, episodes=16, windows=2),
         "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
+        "plausibility": PlausibilityConfig(steps=steps, batch=8, width=16, length=3),
         "critic": CriticConfig(steps=steps, batch=32, width=16),
         "held_out": 0.2,
         "checkpoint_every": 4,

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
 from telos.agent.agent import Agent
-from telos.cost import LatentGoal, ObjectiveAlgebra, Running, Terminal
+from telos.cost import LatentGoal, ObjectiveAlgebra, Plausibility, Running, Terminal
 from telos.cost.critic import CriticGoal, Network, build_critic
+from telos.cost.plausibility import PlausibilityNetwork
 from telos.cost.readout import ReadOut, read_out_from
 from telos.data.schema import spec_difference, spec_from_json
 from telos.envs.world import WorldSpec
@@ -39,6 +40,11 @@ class Deliberation:
     replan_every: int = 2
     running: float = 0.3
     """Weight of the critic along the plan beside its weight of 1 at the end."""
+    plausibility: float = 0.2
+    """Weight of predicted states that look like none that was observed; 0 trusts every
+    prediction (an ablation)."""
+    threshold: float = -2.5
+    """Log-odds below which a predicted state counts as implausible."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +86,16 @@ def load_agent(
         _require_same_world(path, description, spec)
     model = load_world_model(tensors, description["world_model"]).to(chosen)
     critic = _load_critic(tensors, description["critic"]).to(chosen)
+    plausible = _load_plausibility(
+        tensors, model.config.latent_dim, description["plausibility"]
+    ).to(chosen)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
         return Agent(
             world_model=model,
-            objective=objective_factory(critic, settings),
+            objective=objective_factory(critic, plausible, settings),
             planner=make_planner(settings, model.config.action_dim),
             guardrails=guardrails,
             replan_every=settings.replan_every,
@@ -99,7 +108,7 @@ def load_agent(
 
 
 def objective_factory(
-    critic: Network, settings: Deliberation
+    critic: Network, plausible: PlausibilityNetwork, settings: Deliberation
 ) -> Callable[[Tensor], Objective]:
     """From an encoded goal (B, D) to what the planner minimises."""
     if settings.cost not in COSTS:
@@ -109,11 +118,22 @@ def objective_factory(
         distance: ObjectiveAlgebra = (
             CriticGoal(critic, goal) if settings.cost == "critic" else LatentGoal(goal)
         )
-        if settings.running == 0:
-            return Terminal(distance)
-        return Terminal(distance) + settings.running * Running(distance)
+        wanted = _at_the_end_and_along(distance, settings.running)
+        if settings.plausibility == 0:
+            return wanted
+        doubt = Plausibility(plausible, settings.threshold)
+        counted = _at_the_end_and_along(doubt, settings.running)
+        return wanted + settings.plausibility * counted
 
     return objective
+
+
+def _at_the_end_and_along(
+    objective: ObjectiveAlgebra, running: float
+) -> ObjectiveAlgebra:
+    if running == 0:
+        return Terminal(objective)
+    return Terminal(objective) + running * Running(objective)
 
 
 def make_planner(settings: Deliberation, action_dim: int) -> ICEM | RandomShooting:
@@ -130,13 +150,25 @@ def make_planner(settings: Deliberation, action_dim: int) -> ICEM | RandomShooti
 
 def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network:
     critic = build_critic(**description)
-    weights = {
-        name.removeprefix("critic/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("critic/")
-    }
-    critic.load_state_dict(weights)
+    critic.load_state_dict(_below("critic/", tensors))
     return critic.eval().requires_grad_(False)
+
+
+def _load_plausibility(
+    tensors: Mapping[str, Tensor], latent_dim: int, description: Mapping
+) -> PlausibilityNetwork:
+    network = PlausibilityNetwork(latent_dim, **description)
+    network.load_state_dict(_below("plausibility/", tensors))
+    return network.eval().requires_grad_(False)
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without the beginning."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _load_readouts(
@@ -144,12 +176,7 @@ def _load_readouts(
 ) -> dict[str, ReadOut]:
     readouts = {}
     for name, description in descriptions.items():
-        prefix = f"readout/{name}/"
-        own = {
-            key.removeprefix(prefix): tensor
-            for key, tensor in tensors.items()
-            if key.startswith(prefix)
-        }
+        own = _below(f"readout/{name}/", tensors)
         readouts[name] = read_out_from(own, description).to(device)
     return readouts
 

@@ -41,18 +41,18 @@ class RepresentationConfig:
     anti_collapse: AntiCollapse = "vicreg"
     """vicreg, sigreg, or none (an ablation that collapses)."""
     prediction: float = 2.0
-    inverse: float = 10.0
+    inverse: float = 1.0
     smoothness: float = 0.0
-    state_variance: float = 10.0
+    state_variance: float = 5.0
     """Weight of variation *within* episodes: the guard against slow features."""
-    state_covariance: float = 1.0
-    context_variance: float = 5.0
-    context_covariance: float = 1.0
-    invariance: float = 5.0
+    state_covariance: float = 0.3
+    context_variance: float = 1.0
+    context_covariance: float = 0.2
+    invariance: float = 2.0
     """Weight of the context staying the same within an episode."""
     sigreg: float = 0.1
     """Weight of SIGReg on state residuals and context, where it is chosen."""
-    optimiser: OptimiserConfig = OptimiserConfig()
+    optimiser: OptimiserConfig = OptimiserConfig(clip=20.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,21 @@ class DynamicsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlausibilityConfig:
+    """What tells observed states from imagined ones, on frozen latents."""
+
+    steps: int = 2000
+    batch: int = 128
+    """Imagined futures per step."""
+    width: int = 256
+    length: int = 10
+    """Steps of each imagined future."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=0.05, clip=5.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CriticConfig:
     """The goal-conditioned temporal distance, on frozen latents."""
 
@@ -87,9 +102,12 @@ class CriticConfig:
     discount: float = 0.98
     expectile: float = 0.3
     """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
-    future: float = 0.6
-    """Share of goals from the future of the same episode, whose distance cannot be
+    future: float = 0.8
+    """Share of an episode's own goals that lie in its future, whose distance cannot be
     more than the steps that were taken; the rest is any frame of the episode."""
+    foreign: float = 0.4
+    """Share of goals that come from other episodes. An episode that stays in one room
+    would otherwise never say how far the other room is."""
     target_rate: float = 0.01
     """Share by which the target network follows per step."""
     optimiser: OptimiserConfig = OptimiserConfig(
@@ -111,6 +129,7 @@ class TrainConfig:
     model: JEPAConfig = field(default_factory=lambda: sized("tiny"))
     representation: RepresentationConfig = RepresentationConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
+    plausibility: PlausibilityConfig = PlausibilityConfig()
     critic: CriticConfig = CriticConfig()
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""

@@ -1,7 +1,7 @@
-"""Phase 3: the critic, by temporal differences on frozen latents, without rewards.
+"""Phase 4: the critic, by temporal differences on frozen latents, without rewards.
 
-The cost of a step is one until the goal is reached. Goals are frames of the same
-episode, so that they lie in the same layout. An expectile below one half makes the
+The cost of a step is one until the goal is reached. Goals are states of the same or of
+another episode, seen under the same context. An expectile below one half makes the
 distance lean to the fastest recorded way; n-step targets and the quasimetric carry it
 further through the door.
 """
@@ -122,30 +122,27 @@ class CriticPhase:
         anywhere = (rng.uniform(size=count) * (last + 1)).astype(int)
         future = rng.uniform(size=count) < self.config.future
         goal = np.where(future, np.minimum(ahead, last), anywhere)
-        known = np.where(goal >= begin, goal - begin, FAR)
+        # A goal of another episode is seen under this one's context. No way to it was
+        # recorded, so that its distance comes from the target network alone.
+        foreign = rng.uniform(size=count) < self.config.foreign
+        known = np.where((goal >= begin) & ~foreign, goal - begin, FAR)
         steps = np.minimum(np.minimum(self.config.length, known), last - begin)
-        return self._gather(episodes, begin, begin + steps, goal, known)
-
-    def _gather(
-        self,
-        episodes: np.ndarray,
-        begin: np.ndarray,
-        later: np.ndarray,
-        goal: np.ndarray,
-        known: np.ndarray,
-    ) -> Pairs:
-        device = next(self.critic.parameters()).device
-        first = self._latents.starts[episodes]
-        source = self._latents.observations[LATENT]
-        now, then, there = (
-            torch.from_numpy(source[first + self._frame_skip * offset]).to(device)
-            for offset in (begin, later, goal)
+        rows = self._latents.starts[episodes] + skip * np.stack(
+            [begin, begin + steps, goal]
         )
+        rows[2, foreign] = rng.integers(0, self._latents.num_frames, foreign.sum())
+        return self._gather(rows, steps, known)
+
+    def _gather(self, rows: np.ndarray, steps: np.ndarray, known: np.ndarray) -> Pairs:
+        """Pairs from (3, B) rows of starts, later frames and goals."""
+        device = next(self.critic.parameters()).device
+        source = self._latents.observations[LATENT]
+        now, then, there = (torch.from_numpy(source[row]).to(device) for row in rows)
         return Pairs(
             now=now,
             later=then,
             goal=there[:, : self.critic.state_dim],
-            steps=torch.from_numpy(later - begin).float().to(device),
+            steps=torch.from_numpy(steps).float().to(device),
             steps_to_goal=torch.from_numpy(known).float().to(device),
         )
 

@@ -237,7 +237,8 @@ def _frame_bytes(spec: StreamSpec) -> int:
 
 def _files(modules: Modules) -> dict[str, int]:
     stored = _tensor_bytes(modules)
-    final = _tensor_bytes(modules.model) + _tensor_bytes(modules.critic)
+    kept = (modules.model, modules.critic, modules.plausibility)
+    final = sum(_tensor_bytes(module) for module in kept)
     trained = sum(p.numel() * p.element_size() for p in modules.parameters())
     return {
         "config.json": 0,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from telos.cost.critic import Network, build_critic
+from telos.cost.plausibility import PlausibilityNetwork
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.data.statistics import of_recording
@@ -26,12 +27,20 @@ class Modules(nn.Module):
     Args:
         model: Encoder and predictor.
         inverse: The head of the inverse-dynamics term.
+        plausibility: What recognises impossible states.
         critic: The temporal distance; its slow copy is made here.
     """
 
-    def __init__(self, model: JEPA, inverse: InverseDynamics, critic: Network) -> None:
+    def __init__(
+        self,
+        model: JEPA,
+        inverse: InverseDynamics,
+        plausibility: PlausibilityNetwork,
+        critic: Network,
+    ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
+        self.plausibility = plausibility
         self.target = slow_copy(critic)
 
 
@@ -58,7 +67,10 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
         config.critic.width,
     )
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
-    return Modules(model, inverse, critic)
+    plausibility = PlausibilityNetwork(
+        config.model.latent_dim, config.plausibility.width
+    )
+    return Modules(model, inverse, plausibility, critic)
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -68,6 +80,7 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "encoder": (model.perception, model.head),
         "predictor": (model.predictor,),
         "inverse dynamics": (modules.inverse,),
+        "plausibility": (modules.plausibility,),
         "critic": (modules.critic,),
     }
     return {

@@ -102,15 +102,18 @@ def save_trained(
     readouts: Mapping[str, ReadOut],
     latents: Recording,
 ) -> None:
-    """Write the final model: world model, critic and read-outs in one file."""
+    """Write the final model: world model, costs and read-outs in one file."""
     tensors, world_model = pack_world_model(modules.model)
     critic = modules.critic
     tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
+    plausible = modules.plausibility
+    tensors |= {f"plausibility/{k}": v for k, v in plausible.state_dict().items()}
     for name, readout in readouts.items():
         tensors |= {f"readout/{name}/{k}": v for k, v in readout.tensors().items()}
     description: dict[str, Any] = {
         "world_model": world_model,
         "critic": critic_description(critic),
+        "plausibility": {"width": plausible.width},
         "readouts": {name: r.description() for name, r in readouts.items()},
         "spec": spec_to_json(latents.spec),
         "config": to_dict(config),

@@ -8,12 +8,12 @@ from telos.config import Size
 from telos.learning.config import TrainConfig
 from telos.world_model import sized
 
-STEPS: dict[Size, tuple[int, int, int]] = {
-    "tiny": (3000, 4000, 5000),
-    "small": (8000, 8000, 10000),
-    "base": (40000, 40000, 40000),
+STEPS: dict[Size, tuple[int, int, int, int]] = {
+    "tiny": (3000, 4000, 2000, 5000),
+    "small": (8000, 8000, 4000, 10000),
+    "base": (40000, 40000, 8000, 40000),
 }
-"""Steps of representation, dynamics and critic."""
+"""Steps of representation, dynamics, plausibility and critic."""
 
 
 def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
@@ -35,5 +35,6 @@ def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
         config,
         representation=replace(config.representation, steps=steps[0]),
         dynamics=replace(config.dynamics, steps=steps[1]),
-        critic=replace(config.critic, steps=steps[2]),
+        plausibility=replace(config.plausibility, steps=steps[2]),
+        critic=replace(config.critic, steps=steps[3]),
     )

@@ -1,4 +1,4 @@
-"""A whole training: representation, dynamics, read-outs, critic, one run folder."""
+"""A whole training: all phases in order, then read-outs, into one run folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from telos.learning.latents import encode_recording, prepare_recording, swap_con
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_verdict
+from telos.learning.plausibility import PlausibilityPhase
 from telos.learning.representation import RepresentationPhase
 from telos.runs import Checkpoint, Interrupt, Run
 from telos.runtime import Runtime
 from telos.world_model import JEPA
 
-ORDER = ("representation", "dynamics", "critic")
+ORDER = ("representation", "dynamics", "plausibility", "critic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ def representation_phase(
 def latent_phase(
     name: str, config: TrainConfig, modules: Modules, latents: Recording
 ) -> Phase:
-    """Phase 2 (`dynamics`) or 3 (`critic`), on encoded frames.
+    """Phase 2 to 4 (`dynamics`, `plausibility`, `critic`), on encoded frames.
 
     Raises:
         ValueError: If no episode is long enough for a window.
@@ -154,6 +155,10 @@ def latent_phase(
             config.critic,
             frame_skip=model.frame_skip,
             seed=config.seed,
+        )
+    if name == "plausibility":
+        return PlausibilityPhase(
+            modules.plausibility, model, latents, config.plausibility, seed=config.seed
         )
     return DynamicsPhase(model, latents, config.dynamics, seed=config.seed)
 

@@ -18,15 +18,18 @@ FRONT_CURVES = 6
 TITLES = {
     "representation": "Representation",
     "dynamics": "Dynamics",
+    "plausibility": "Plausibility",
     "critic": "Critic",
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
     "dynamics": "The predictor learns to imagine further ahead on frozen latents.",
+    "plausibility": "What recognises imagined states that cannot be.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",
+    "told_apart": "share of states told apart; 0.5 is imagination like observation",
     "prediction_skill": "1 is perfect, 0 is copying the last state",
     "effective_rank": "dimensions really in use; a fall is a collapse",
     "within_share": "variance inside episodes; near 0 only the layout is encoded",

@@ -34,7 +34,7 @@ class JEPAConfig:
     """Numbers in the action of one model step: ``frame_skip`` times the world's."""
     state_dim: int = 32
     """Dimensions that move within an episode; the predictor moves them."""
-    context_dim: int = 64
+    context_dim: int = 16
     """Dimensions that stay within an episode (the layout); they are carried along.
     0 for worlds whose layout never changes."""
     history: int = 1
@@ -52,9 +52,9 @@ class JEPAConfig:
 
 _SIZES: dict[Size, tuple[int, int, int, int]] = {
     # state_dim, context_dim, backbone channels, widths
-    "tiny": (32, 64, 32, 256),
-    "small": (64, 96, 48, 384),
-    "base": (128, 192, 96, 768),
+    "tiny": (32, 16, 32, 256),
+    "small": (64, 32, 48, 384),
+    "base": (128, 64, 96, 768),
 }
 
 
