@@ -106,6 +106,15 @@ def test_another_world_is_refused_in_words(folder: Path) -> None:
         load_agent(folder, spec=replace(same, id="swim"))
 
 
+def test_a_run_of_an_earlier_version_is_refused_in_words(folder, tmp_path) -> None:
+    tensors, description = Run.open(folder).load_model()
+    old = Run.create(tmp_path / "old", tiny_config())
+    del description["plausibility"]
+    old.save_model(tensors, description)
+    with pytest.raises(ValueError, match="trained by an earlier version.*train again"):
+        load_agent(tmp_path / "old")
+
+
 def test_unfinished_and_missing_runs_are_refused(tmp_path) -> None:
     Run.create(tmp_path / "started", tiny_config())
     with pytest.raises(FileNotFoundError, match="training has not finished"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -31,8 +33,7 @@ WALL = 0.8
 class Corridor(nn.Module):
     """One state dimension and a context of 1; walks through the wall if told to."""
 
-    class config:
-        action_dim = 1
+    config = SimpleNamespace(action_dim=1)
 
     def __init__(self, wall: bool) -> None:
         super().__init__()

@@ -84,6 +84,11 @@ def load_agent(
     tensors, description = Run.open(path).load_model()
     if spec is not None:
         _require_same_world(path, description, spec)
+    if "plausibility" not in description:
+        raise ValueError(
+            f"run {str(path)!r} was trained by an earlier version, which did not learn "
+            "what a plausible state is; train again on the same episodes"
+        )
     model = load_world_model(tensors, description["world_model"]).to(chosen)
     critic = _load_critic(tensors, description["critic"]).to(chosen)
     plausible = _load_plausibility(

@@ -33,8 +33,9 @@ telos train rooms.h5 --effort 0.1 --out runs/quick
 class Command:
     """Learn a world model, its critic and read-outs from an episode file.
 
-    Three phases: the representation (encoder and predictor together), the dynamics
-    (predictor on frozen latents) and the critic (temporal distance). Ctrl-C saves, and
+    Four phases: the representation (encoder and predictor together), the dynamics
+    (predictor on frozen latents), plausibility (what tells imagined from observed
+    states) and the critic (temporal distance). Ctrl-C saves, and
     --resume goes on exactly where it stopped.
     """
 

@@ -19,7 +19,7 @@ BLOCK = 128
 """Steps of noise that an episode draws at once."""
 HEADING_NOISE = 0.35
 """Standard deviation of a walker's change of heading per step, radians."""
-SPEED = (0.6, 0.55)
+SPEED = (0.8, 0.4)
 """Mean and standard deviation of the share of ``MAX_STEP`` walked per step."""
 CONTACT_SHARE = 0.35
 """A step shorter than this share of the commanded one counts as a contact."""
@@ -36,7 +36,7 @@ CLEAR = sim.WALL_HALF + sim.RADIUS + 1.0
 class TwoRoomsPolicy:
     """Walkers and visitors; ``visitors`` is the share of visiting episodes."""
 
-    def __init__(self, visitors: float = 0.6) -> None:
+    def __init__(self, visitors: float = 0.75) -> None:
         self.visitors = visitors
 
     def reset(self, seeds: Sequence[int]) -> None:
@@ -44,7 +44,7 @@ class TwoRoomsPolicy:
         self._rngs = [np.random.default_rng([seed, 1]) for seed in seeds]
         habits = np.stack([rng.uniform(size=3) for rng in self._rngs])
         self._visits = habits[:, 0] < self.visitors
-        self._aim_noise = 0.1 + 0.7 * habits[:, 1]
+        self._aim_noise = 0.05 + 0.45 * habits[:, 1]
         self._heading = (2 * habits[:, 2] - 1) * np.pi
         self._target = np.full((len(seeds), 2), np.nan)
         self._previous = np.full((len(seeds), 2), np.nan)
