@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def rows(told: dict, walk: dict, guard: dict) -> list[dict[str, Any]]:
-    """What the issue of a demo is: time, memory, success, safety."""
+    """What a demo is judged by: time, memory, success, safety."""
     entered = guard["violations"]
     return [
         limit_row("whole demo", told["seconds"] / 60, "min", 15),
