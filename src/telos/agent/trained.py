@@ -39,7 +39,7 @@ class Deliberation:
     horizon: int = 10
     replan_every: int = 2
     running: float = 1.0
-    """Weight of the critic along the plan beside its weight of 1 at the end."""
+    """Weight of every cost along the plan beside its weight of 1 at the end."""
     plausibility: float = 0.2
     """Weight of predicted states that look like none that was observed; 0 trusts every
     prediction (an ablation)."""

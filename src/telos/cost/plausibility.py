@@ -1,7 +1,7 @@
 """Does a predicted state look like one that was ever observed?
 
 A planner finds the actions for which its world model is wrong: pushed against a wall
-for some steps, one imagined agent in ten comes out on the other side. On its way it
+for some steps, one imagined agent in eight comes out on the other side. On its way it
 passes states that no recording holds, and that can be recognised.
 
 Source: LeCun 2022, section 4.1 (energy as compatibility); Goodfellow et al. 2014
@@ -32,7 +32,7 @@ class PlausibilityNetwork(nn.Module):
 
     def __init__(self, latent_dim: int, width: int) -> None:
         super().__init__()
-        self.latent_dim, self.width = latent_dim, width
+        self.width = width
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, width),
             nn.SiLU(),

@@ -66,10 +66,8 @@ class DynamicsConfig:
     """Steps ahead in the second part."""
     one_step: float = 0.6
     """Share of the training that looks one step ahead."""
-    optimiser: OptimiserConfig = field(
-        default_factory=lambda: OptimiserConfig(
-            learning_rate=2e-3, weight_decay=1e-4, clip=1.0
-        )
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-4, clip=1.0
     )
 
 
