@@ -131,7 +131,7 @@ def test_planners_and_costs_go_by_their_names() -> None:
         make_planner(Deliberation(planner="mppi"), 2)
     with pytest.raises(ValueError, match="'reward' is unknown; choose one of"):
         objective_factory(
-            build_critic("expectile", 2, 2, 8),
+            build_critic("free", 2, 2, 8),
             PlausibilityNetwork(4, 8),
             Deliberation(cost="reward"),
         )
@@ -145,7 +145,7 @@ def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:
 @pytest.mark.parametrize("cost", ["critic", "latent"])
 def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
     torch.manual_seed(0)
-    critic, plausible = build_critic("expectile", 2, 2, 8), PlausibilityNetwork(4, 8)
+    critic, plausible = build_critic("free", 2, 2, 8), PlausibilityNetwork(4, 8)
     trajectory = Trajectory(
         states=torch.randn(1, 3, 1, 6, 4), actions=torch.zeros(1, 3, 5, 2)
     )

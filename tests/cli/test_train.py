@@ -55,7 +55,7 @@ def test_no_file_and_missing_files_are_refused(capsys, tmp_path) -> None:
             ["backbone.kind", "'resnet'", "'keypoints', 'conv'"],
         ),
         (["--predictor", "mamba"], ["predictor.kind", "'mamba'", "'transformer'"]),
-        (["--critic", "hiql"], ["critic.form", "'expectile', 'quasimetric'"]),
+        (["--critic", "hiql"], ["critic.form", "'paths', 'expectile', 'quasimetric'"]),
         (["--anti-collapse", "no"], ["anti_collapse", "'vicreg', 'sigreg', 'none'"]),
         (["--streams", "sound"], ["['sound'] are not recorded", "['state']"]),
         (["--effort", "0"], ["effort is 0"]),

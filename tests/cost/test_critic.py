@@ -17,7 +17,7 @@ from telos.cost.critic import (
 from telos.cost.critic import _union_length as union_length
 from telos.types import Trajectory
 
-FORMS = ("expectile", "quasimetric")
+FORMS = ("free", "quasimetric")
 
 
 def critic(form: str, seed: int = 0) -> DistanceNetwork | QuasimetricNetwork:
@@ -111,5 +111,5 @@ def test_a_description_rebuilds_the_network(form: str) -> None:
 
 
 def test_unknown_forms_list_the_choices() -> None:
-    with pytest.raises(ValueError, match="'hiql' is unknown.*expectile.*quasimetric"):
+    with pytest.raises(ValueError, match="'hiql' is unknown.*free.*quasimetric"):
         build_critic("hiql", 2, 2, 8)

@@ -167,6 +167,18 @@ def test_mixed_behaviour_often_crosses_the_door():
     assert (left != left[0]).any(0).mean() >= 0.35
 
 
+def test_visitors_never_stop():
+    """Whoever is sent to a place inside the wall, or bumps, goes somewhere else."""
+    world = TwoRooms(60)
+    shown = run(world, world.behaviour("visit"), range(60), 200)
+    path = track(shown)
+    moved = np.linalg.norm(np.diff(path, axis=0), axis=-1)
+    assert moved.mean() > 0.9
+    assert (moved[-60:].sum(0) > 10).all()
+    left = path[..., 0] < shown[0].labels["wall"]
+    assert (left[1:] != left[:-1]).sum(0).mean() > 4
+
+
 def test_a_direct_zone_blocks_the_straight_way_and_leaves_another():
     world = TwoRooms(30, zone="direct")
     seeds = range(30)

@@ -18,6 +18,7 @@ from telos.runtime import Runtime
 CPU = Runtime(device="cpu", dtype="float32", threads=1, reasons=())
 DISCOUNT = 0.9
 CONFIG = CriticConfig(
+    form="expectile",
     steps=700,
     batch=128,
     width=32,
@@ -46,7 +47,8 @@ def trained(phase: CriticPhase) -> CriticPhase:
 
 def phase_on(paths: list[np.ndarray], config: CriticConfig) -> CriticPhase:
     torch.manual_seed(0)
-    critic = build_critic(config.form, 2, 1, config.width)
+    form = "quasimetric" if config.form == "quasimetric" else "free"
+    critic = build_critic(form, 2, 1, config.width)
     latents = from_latents([seen(path) for path in paths])
     return CriticPhase(critic, slow_copy(critic), latents, config)
 

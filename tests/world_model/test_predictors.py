@@ -8,7 +8,7 @@ import torch
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors import Predictor, build_predictor
 
-KINDS = ("residual", "recurrent", "transformer")
+KINDS = ("mixture", "residual", "recurrent", "transformer")
 STATE, CONTEXT, ACTION = 3, 2, 2
 
 
@@ -112,5 +112,7 @@ def test_a_linear_map_is_learned(kind: str) -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(ValueError, match="'mamba' is unknown.*'recurrent', 'residual'"):
+    with pytest.raises(
+        ValueError, match="'mamba' is unknown.*'mixture', 'recurrent', 'residual'"
+    ):
         build_predictor(PredictorConfig(kind="mamba"), 2, 2, 2)

@@ -1,6 +1,6 @@
 """The agent: perception, world model, cost, actor and shield, wired as in the figure.
 
-    observation -> encode -> imagine, cost, search -> shield -> action
+    observation -> encode -> remember -> imagine, cost, search -> shield -> action
 
 Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 3.1.
 """
@@ -58,6 +58,23 @@ class WorldModel(Encoder, Dynamics, Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What lasts for an episode and is told of every model step."""
+
+    def reset(self, num_envs: int) -> None:
+        """Forget everything: a new batch of episodes starts."""
+        ...
+
+    def observe(
+        self,
+        before: Float[Tensor, "B T D"],
+        action: Float[Tensor, "B A"],
+        after: Float[Tensor, "B T D"],
+    ) -> object:
+        """An action, in [-1, 1], led from one state to another."""
+        ...
+
+
 ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
 """From the encoded goal to what is wanted."""
 
@@ -72,6 +89,9 @@ class Agent:
         guardrails: Hard constraints that planner and shield enforce.
         shield: The last gate; built from the guardrails if there are any.
         replan_every: Model steps for which a plan is followed.
+        imagination: What planner and shield imagine with, where it is more than the
+            world model: one that remembers what it got wrong in this episode.
+        memories: What is told of every step, in this order.
         device: Where tensors live.
     """
 
@@ -84,19 +104,24 @@ class Agent:
         guardrails: Sequence[Guardrail] = (),
         shield: Shield | None = None,
         replan_every: int = 1,
+        imagination: Dynamics | None = None,
+        memories: Sequence[Memory] = (),
         device: torch.device | str = "cpu",
     ) -> None:
         self.world_model = world_model
+        self.memories = tuple(memories)
+        self._dynamics: Dynamics = imagination or world_model
         self.guardrails = tuple(guardrails)
         self.device = torch.device(device)
         if shield is None and self.guardrails:
-            shield = Shield(dynamics=world_model, guardrails=self.guardrails)
+            shield = Shield(dynamics=self._dynamics, guardrails=self.guardrails)
         self.shield = shield
         self._make_objective = objective
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
         self._certified: Certified | None = None
         self._objective: Objective | None = None
         self._generators: list[torch.Generator] = []
+        self._before: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def configured(
@@ -131,6 +156,9 @@ class Agent:
         self._queue: deque[np.ndarray] = deque()
         self._horizon.reset()
         self._certified = None
+        self._before = None
+        for memory in self.memories:
+            memory.reset(len(seeds))
 
     def set_goal(self, goal_observation: Streams) -> None:
         """Say where to go, as one (B, ...) frame of what should be observed.
@@ -181,18 +209,26 @@ class Agent:
 
     def _decide(self, observation: Streams) -> list[np.ndarray]:
         """One model step: the ``frame_skip`` environment actions that make it up."""
-        self._remember(observation)
-        if self._horizon.due or self.shield is not None:
-            state = self._encode(list(self._frames))
-            if self._horizon.due:
-                self._replan(state)
-            self._certified = self._pass_shield(state)
+        self._keep(observation)
+        state = self._encode(list(self._frames))
+        self._remember(state)
+        if self._horizon.due:
+            self._replan(state)
+        self._certified = self._pass_shield(state)
         intended = self._horizon.intended[:, 0]
         action = intended if self._certified is None else self._certified.action
+        self._before = state, action
         self._horizon.advance(self._certified)
         return self._to_world(action)
 
-    def _remember(self, observation: Streams) -> None:
+    def _remember(self, state: Float[Tensor, "B T D"]) -> None:
+        """Tell the memories what the last action led to."""
+        if self._before is None:
+            return
+        for memory in self.memories:
+            memory.observe(*self._before, state)
+
+    def _keep(self, observation: Streams) -> None:
         """Keep the newest frames; before an episode's start lies its first frame."""
         frame = {name: np.array(values) for name, values in observation.items()}
         missing = 1 if self._frames else self.world_model.history
@@ -214,7 +250,7 @@ class Agent:
     def _replan(self, state: Tensor) -> None:
         assert self._objective is not None
         self._horizon.replan(
-            self.world_model, state, self._objective, self.guardrails, self._generators
+            self._dynamics, state, self._objective, self.guardrails, self._generators
         )
 
     def _pass_shield(self, state: Tensor) -> Certified | None:

@@ -17,6 +17,7 @@ from telos.cost.plausibility import PlausibilityNetwork
 from telos.cost.readout import ReadOut, read_out_from
 from telos.data.schema import spec_difference, spec_from_json
 from telos.envs.world import WorldSpec
+from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
 from telos.runtime import choose_runtime
 from telos.types import Guardrail, Objective
@@ -37,14 +38,17 @@ class Deliberation:
     samples: int = 64
     iterations: int = 3
     horizon: int = 10
-    replan_every: int = 2
+    replan_every: int = 1
     running: float = 1.0
     """Weight of every cost along the plan beside its weight of 1 at the end."""
-    plausibility: float = 0.2
-    """Weight of predicted states that look like none that was observed; 0 trusts every
-    prediction (an ablation)."""
+    plausibility: float = 0.0
+    """Weight of predicted states that look like none that was observed. It helps models
+    whose predictor has a single outcome; 0 trusts every prediction."""
     threshold: float = -2.5
     """Log-odds below which a predicted state counts as implausible."""
+    memory: int = 64
+    """Wrong predictions that are remembered in an episode; 0 remembers none (an
+    ablation)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +88,11 @@ def load_agent(
     tensors, description = Run.open(path).load_model()
     if spec is not None:
         _require_same_world(path, description, spec)
-    if "plausibility" not in description:
+    missing = {"plausibility", "typical_change"} - set(description)
+    if missing:
         raise ValueError(
-            f"run {str(path)!r} was trained by an earlier version, which did not learn "
-            "what a plausible state is; train again on the same episodes"
+            f"run {str(path)!r} was trained by an earlier version and lacks "
+            f"{', '.join(sorted(missing))}; train again on the same episodes"
         )
     model = load_world_model(tensors, description["world_model"]).to(chosen)
     critic = _load_critic(tensors, description["critic"]).to(chosen)
@@ -98,12 +103,15 @@ def load_agent(
     settings = deliberation or Deliberation()
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
+        memory = _memory(model, description, settings, chosen)
         return Agent(
             world_model=model,
             objective=objective_factory(critic, plausible, settings),
             planner=make_planner(settings, model.config.action_dim),
             guardrails=guardrails,
             replan_every=settings.replan_every,
+            imagination=memory,
+            memories=[memory] if memory else [],
             device=chosen,
         )
 
@@ -131,6 +139,18 @@ def objective_factory(
         return wanted + settings.plausibility * counted
 
     return objective
+
+
+def _memory(
+    model: JEPA, description: Mapping[str, Any], settings: Deliberation, device: str
+) -> CorrectedDynamics | None:
+    """The world model with a memory of its misses, if the agent has one."""
+    if settings.memory == 0:
+        return None
+    change = description["typical_change"]
+    config = MemoryConfig(typical_change=change, capacity=settings.memory)
+    shape = model.config.state_dim, model.config.action_dim
+    return CorrectedDynamics(model, Corrections(config, *shape, device=device))
 
 
 def _at_the_end_and_along(

@@ -17,7 +17,7 @@ telos demo --out demo --open
 telos demo --quick --out quick-demo
 """
 
-EPISODES, STEPS = 1000, 150
+EPISODES, STEPS = 500, 300
 QUICK = 0.03
 """Share of the work that --quick does: enough to see the page, not to walk well."""
 

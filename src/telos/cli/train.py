@@ -51,12 +51,12 @@ class Command:
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
     """Network that looks at images: keypoints, conv or vit."""
-    predictor: str = "residual"
-    """residual, recurrent or transformer."""
+    predictor: str = "mixture"
+    """mixture, residual, recurrent or transformer."""
     anti_collapse: str = "vicreg"
     """vicreg, sigreg, or none (which collapses: an ablation)."""
-    critic: str = "expectile"
-    """expectile or quasimetric."""
+    critic: str = "paths"
+    """paths, expectile or quasimetric."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
     shuffle_actions: bool = False

@@ -32,7 +32,7 @@ class DistanceNetwork(nn.Module):
         width: Hidden units.
     """
 
-    form = "expectile"
+    form = "free"
 
     def __init__(self, state_dim: int, context_dim: int, width: int) -> None:
         super().__init__()
@@ -105,8 +105,8 @@ Network = DistanceNetwork | QuasimetricNetwork
 
 
 def build_critic(form: str, state_dim: int, context_dim: int, width: int) -> Network:
-    """The network of a form, ``expectile`` or ``quasimetric``."""
-    makers = {"expectile": DistanceNetwork, "quasimetric": QuasimetricNetwork}
+    """The network of a form, ``free`` or ``quasimetric``."""
+    makers = {"free": DistanceNetwork, "quasimetric": QuasimetricNetwork}
     if form not in makers:
         raise ValueError(f"critic {form!r} is unknown; choose one of {sorted(makers)}")
     return makers[form](state_dim, context_dim, width)

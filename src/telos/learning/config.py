@@ -10,7 +10,7 @@ from telos.envs.world import WorldSpec
 from telos.world_model import JEPAConfig, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
-CriticForm = Literal["expectile", "quasimetric"]
+CriticForm = Literal["paths", "expectile", "quasimetric"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,9 @@ class DynamicsConfig:
     """Windows of several steps; one step ahead, ``length`` times as many are seen."""
     length: int = 4
     """Steps ahead in the second part."""
-    one_step: float = 0.6
-    """Share of the training that looks one step ahead."""
+    one_step: float = 1.0
+    """Share of the training that looks one step ahead. A mixture that is trained on its
+    own imagined states blends its outcomes again."""
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=2e-3, weight_decay=1e-4, clip=1.0
     )
@@ -90,20 +91,27 @@ class PlausibilityConfig:
 class CriticConfig:
     """The goal-conditioned temporal distance, on frozen latents."""
 
-    form: CriticForm = "expectile"
-    """expectile (free-form network) or quasimetric (triangle inequality built in)."""
+    form: CriticForm = "paths"
+    """paths (shortest ways through the recording as targets), expectile (temporal
+    differences) or quasimetric (the same, with the triangle inequality built in)."""
     steps: int = 3000
     batch: int = 1024
     width: int = 256
+    piece: int = 300
+    """Frames among which shortest ways are searched; longer episodes are cut."""
+    reach: float = 0.6
+    """Frames closer than this are joined in a way, model steps."""
+    foreign_reach: float = 1.2
+    """How close to a frame of the piece a goal of another episode has to be."""
     length: int = 16
     """Steps of a temporal-difference target."""
-    discount: float = 0.98
+    discount: float = 0.97
     expectile: float = 0.3
     """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
     future: float = 0.8
     """Share of an episode's own goals that lie in its future, whose distance cannot be
     more than the steps that were taken; the rest is any frame of the episode."""
-    foreign: float = 0.4
+    foreign: float = 0.3
     """Share of goals that come from other episodes. An episode that stays in one room
     would otherwise never say how far the other room is."""
     target_rate: float = 0.01

@@ -52,18 +52,22 @@ class DynamicsPhase:
         return {}
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Mean squared error of states one step ahead, later up to ``length`` steps."""
+        """Misfit of states one step ahead, later up to ``length`` steps."""
         early = step < self.config.one_step * self.num_steps
         window = (self._one if early else self._several).batch(step)
         device = self.model.head.weight.device
         latent = window.observations[LATENT].to(device)
+        actions = window.actions.to(device)
+        return self.model.mismatch(latent, actions), self._measure(latent, actions)
+
+    @torch.no_grad()
+    def _measure(self, latent: Tensor, actions: Tensor) -> Mapping[str, Tensor]:
+        """Squared errors of the imagined way, beside those of standing still."""
         state, _ = self.model.split(latent)
-        moved = self.model.imagine(latent[:, 0], window.actions.to(device))
-        loss = prediction_loss(moved[:, 1:], state[:, 1:])
+        moved = self.model.imagine(latent[:, 0], actions)
+        error = prediction_loss(moved[:, 1:], state[:, 1:])
         still = prediction_loss(state[:, :1].expand_as(state[:, 1:]), state[:, 1:])
-        return loss, {
-            "prediction_skill": (1 - loss / still.clamp_min(1e-12)).detach(),
-            "last_step_error": torch.square(moved[:, -1] - state[:, -1])
-            .mean()
-            .detach(),
+        return {
+            "prediction_skill": 1 - error / still.clamp_min(1e-12),
+            "last_step_error": torch.square(moved[:, -1] - state[:, -1]).mean(),
         }

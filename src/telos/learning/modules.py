@@ -61,7 +61,7 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     scale = ActionScale.of_spec(spec, config.model.frame_skip)
     model = JEPA(config.model, scale)
     critic = build_critic(
-        config.critic.form,
+        "quasimetric" if config.critic.form == "quasimetric" else "free",
         config.model.state_dim,
         config.model.context_dim,
         config.critic.width,

@@ -114,11 +114,26 @@ def save_trained(
         "world_model": world_model,
         "critic": critic_description(critic),
         "plausibility": {"width": plausible.width},
+        "typical_change": typical_change(latents, modules.model),
         "readouts": {name: r.description() for name, r in readouts.items()},
         "spec": spec_to_json(latents.spec),
         "config": to_dict(config),
     }
     run.save_model(tensors, description)
+
+
+def typical_change(latents: Recording, model: JEPA) -> float:
+    """Root mean square length of a state's change in one model step."""
+    states = latents.observations[LATENT][:, : model.config.state_dim]
+    skip = model.frame_skip
+    squares = [
+        np.square(
+            states[first + skip : first + count] - states[first : first + count - skip]
+        )
+        for first, count in zip(latents.starts, latents.lengths, strict=True)
+        if count > skip
+    ]
+    return float(np.sqrt(np.concatenate(squares).sum(-1).mean()))
 
 
 def _groups(recording: Recording, side: int) -> np.ndarray:

@@ -17,8 +17,10 @@ from telos.learning.latents import encode_recording, prepare_recording, swap_con
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_verdict
+from telos.learning.paths import PathsPhase
 from telos.learning.plausibility import PlausibilityPhase
 from telos.learning.representation import RepresentationPhase
+from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run
 from telos.runtime import Runtime
 from telos.world_model import JEPA
@@ -148,19 +150,26 @@ def latent_phase(
     """
     model = modules.model
     if name == "critic":
-        return CriticPhase(
-            modules.critic,
-            modules.target,
-            latents,
-            config.critic,
-            frame_skip=model.frame_skip,
-            seed=config.seed,
-        )
+        return _critic_phase(config, modules, latents)
     if name == "plausibility":
         return PlausibilityPhase(
             modules.plausibility, model, latents, config.plausibility, seed=config.seed
         )
     return DynamicsPhase(model, latents, config.dynamics, seed=config.seed)
+
+
+def _critic_phase(
+    config: TrainConfig, modules: Modules, latents: Recording
+) -> CriticPhase | PathsPhase:
+    settings, seed = config.critic, config.seed
+    skip = modules.model.frame_skip
+    if settings.form != "paths":
+        critic, target = modules.critic, modules.target
+        return CriticPhase(
+            critic, target, latents, settings, frame_skip=skip, seed=seed
+        )
+    ways = find_ways(latents, modules.inverse, settings, frame_skip=skip, seed=seed)
+    return PathsPhase(modules.critic, latents, ways, settings, seed=seed)
 
 
 def _shuffled(recording: Recording, seed: int) -> Recording:

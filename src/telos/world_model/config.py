@@ -8,20 +8,23 @@ from typing import Literal
 from telos.config import Size
 from telos.perception.backbone import BackboneConfig
 
-PredictorKind = Literal["residual", "recurrent", "transformer"]
+PredictorKind = Literal["mixture", "residual", "recurrent", "transformer"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorConfig:
     """The network that predicts the next state."""
 
-    kind: PredictorKind = "residual"
-    """residual (two-layer network on the change), recurrent (a gated cell) or
-    transformer (causal, over the imagined past)."""
+    kind: PredictorKind = "mixture"
+    """mixture (several outcomes, of which the most likely is imagined), residual (one
+    outcome), recurrent (a gated cell) or transformer (causal, over the imagined past).
+    """
     width: int = 256
     """Hidden units, or width of a token."""
     depth: int = 2
     """Hidden layers or transformer blocks; a recurrent cell has one."""
+    outcomes: int = 4
+    """Outcomes of a mixture."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ split into a slow and a fast part is ours (docs/decisions.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -25,6 +27,10 @@ from telos.world_model.predictors import build_predictor
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
 keypoint encoder starts with variances around 1e-4."""
+
+
+Correction = Callable[[Tensor, Tensor], Tensor]
+"""From states (N, Z) and actions (N, A) to what is added to the next states (N, Z)."""
 
 
 class JEPA(nn.Module):
@@ -92,15 +98,46 @@ class JEPA(nn.Module):
         self,
         latent: Float[Tensor, "N D"],
         actions: Float[Tensor, "N H A"],
+        correction: Correction | None = None,
     ) -> Float[Tensor, "N H1 Z"]:
-        """States after each action, the present first; the context is carried along."""
+        """States after each action, the present first; the context is carried along.
+
+        Args:
+            latent: Where imagination starts.
+            actions: One per model step.
+            correction: From states and actions to what is added to the next states.
+        """
         state, context = self.split(latent)
         states = [state]
         for step in range(actions.shape[1]):
             first = max(0, step + 1 - self.predictor.memory)
             past = torch.stack(states[first:], dim=1)
-            states.append(self.predictor(past, context, actions[:, first : step + 1]))
+            after = self.predictor(past, context, actions[:, first : step + 1])
+            if correction is not None:
+                after = after + correction(states[-1], actions[:, step])
+            states.append(after)
         return torch.stack(states, dim=1)
+
+    def mismatch(
+        self, latent: Float[Tensor, "N T1 D"], actions: Float[Tensor, "N T A"]
+    ) -> Float[Tensor, ""]:
+        """How badly imagination from the first latent on fits the others.
+
+        The predictor goes on from its own states, and each step is compared with what
+        was observed then: what training the predictor minimises.
+        """
+        observed, context = self.split(latent)
+        context = context[:, 0]
+        states, misfits = [observed[:, 0]], []
+        for step in range(actions.shape[1]):
+            first = max(0, step + 1 - self.predictor.memory)
+            past = torch.stack(states[first:], dim=1)
+            taken = actions[:, first : step + 1]
+            target = observed[:, step + 1]
+            misfits.append(self.predictor.mismatch(past, context, taken, target))
+            if step + 1 < actions.shape[1]:
+                states.append(self.predictor(past, context, taken))
+        return torch.stack(misfits).mean()
 
     def rollout(
         self,
@@ -108,6 +145,7 @@ class JEPA(nn.Module):
         actions: Float[Tensor, "B S H A"],
         futures: int = 1,
         generator: torch.Generator | None = None,
+        correction: Correction | None = None,
     ) -> Trajectory:
         """Imagine what every candidate action sequence leads to.
 
@@ -116,6 +154,8 @@ class JEPA(nn.Module):
             actions: Candidates, normalised to [-1, 1]; one per model step.
             futures: K; this model is deterministic, so its futures are equal.
             generator: Unused for the same reason.
+            correction: From states (B * S, Z) and actions (B * S, A), sorted by B, to
+                what is added to the next states.
 
         Returns:
             States (B, S, K, H+1, D); index 0 along H+1 is the present.
@@ -126,7 +166,7 @@ class JEPA(nn.Module):
         self._check(state, actions)
         num_envs, samples, steps, _ = actions.shape
         now = state[:, -1].unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
-        moved = self.imagine(now, actions.flatten(0, 1))
+        moved = self.imagine(now, actions.flatten(0, 1), correction)
         _, context = self.split(now)
         carried = context.unsqueeze(1).expand(-1, steps + 1, -1)
         states = torch.cat([moved, carried], -1).view(

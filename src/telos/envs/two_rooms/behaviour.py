@@ -25,6 +25,8 @@ CONTACT_SHARE = 0.35
 """A step shorter than this share of the commanded one counts as a contact."""
 NOTICE = 0.3
 """Chance per step that a walker notices a contact; pushing is recorded too."""
+GIVE_UP = 0.1
+"""Chance per step of a contact that a visitor thinks of another place to go to."""
 ARRIVAL = 2.0
 """Distance at which a visited place counts as reached, pixels."""
 BEYOND, NEAR_DOOR = 0.5, 0.25
@@ -56,10 +58,11 @@ class TwoRoomsPolicy:
         position = np.asarray(labels["position"], np.float64)
         wall, door = np.ravel(labels["wall"]), np.ravel(labels["door"])
         normal, uniform = self._noise()
-        self._pick_targets(position, wall, door, uniform)
+        touched = self._touched(position)
+        self._pick_targets(position, wall, door, uniform, touched)
         aim = _waypoint(position, self._target, wall, door) - position
         visiting = np.arctan2(aim[:, 1], aim[:, 0]) + self._aim_noise * normal[:, 0]
-        walking = self._walk(position, normal, uniform)
+        walking = self._walk(touched, normal, uniform)
         self._heading = np.where(self._visits, visiting, walking)
         share = np.clip(SPEED[0] + SPEED[1] * normal[:, 1], 0.0, 1.0)
         self._commanded, self._previous = share * sim.MAX_STEP, position
@@ -75,12 +78,15 @@ class TwoRoomsPolicy:
         self._step += 1
         return self._normals[:, at], self._uniforms[:, at]
 
+    def _touched(self, position: np.ndarray) -> np.ndarray:
+        """(B,) whether the last step ended at a wall."""
+        moved = np.linalg.norm(position - self._previous, axis=-1)
+        return (moved < CONTACT_SHARE * self._commanded) & (self._commanded > 0.2)
+
     def _walk(
-        self, position: np.ndarray, normal: np.ndarray, uniform: np.ndarray
+        self, touched: np.ndarray, normal: np.ndarray, uniform: np.ndarray
     ) -> np.ndarray:
         """Headings of walkers: drift, and a new one after a noticed contact."""
-        moved = np.linalg.norm(position - self._previous, axis=-1)
-        touched = (moved < CONTACT_SHARE * self._commanded) & (self._commanded > 0.2)
         turn = touched & (uniform[:, 0] < NOTICE)
         drift = self._heading + HEADING_NOISE * normal[:, 0]
         return np.where(turn, (2 * uniform[:, 1] - 1) * np.pi, drift)
@@ -91,10 +97,11 @@ class TwoRoomsPolicy:
         wall: np.ndarray,
         door: np.ndarray,
         uniform: np.ndarray,
+        touched: np.ndarray,
     ) -> None:
-        """Give a new place to every visitor that has none or has arrived."""
+        """Give a new place to every visitor that has none, has arrived or gives up."""
         distance = np.linalg.norm(position - self._target, axis=-1)
-        arrived = ~(distance >= ARRIVAL)
+        done = ~(distance >= ARRIVAL) | (touched & (uniform[:, 4] < GIVE_UP))
         low = sim.BORDER + sim.RADIUS + 1.0
         anywhere = low + uniform[:, 1:3] * (sim.SIZE - 2 * low)
         mirrored = np.where(
@@ -104,10 +111,17 @@ class TwoRoomsPolicy:
         )
         beyond = np.stack([mirrored, anywhere[:, 1]], -1)
         around = np.stack([wall, door], -1) + 24 * (uniform[:, 1:3] - 0.5)
-        around = np.clip(around, low, sim.SIZE - low)
+        around = np.clip(_beside(around, wall), low, sim.SIZE - low)
         place = np.where(uniform[:, 3:4] < BEYOND, beyond, anywhere)
         place = np.where(uniform[:, 3:4] > 1 - NEAR_DOOR, around, place)
-        self._target = np.where(arrived[:, None], place, self._target)
+        self._target = np.where(done[:, None], place, self._target)
+
+
+def _beside(place: np.ndarray, wall: np.ndarray) -> np.ndarray:
+    """(B, 2) places, those inside the dividing wall moved to its nearer side."""
+    off = place[:, 0] - wall
+    clear = np.where(off < 0, np.minimum(off, -CLEAR), np.maximum(off, CLEAR))
+    return np.stack([wall + clear, place[:, 1]], -1)
 
 
 def _waypoint(

@@ -19,7 +19,7 @@ from telos.envs.zones import Zone, stack_zones, zone_factors
 from telos.types import Dynamics, Objective, Policy, Streams
 
 GOAL_RULES = ("cross", "random", "same")
-VISITORS = {"mixed": 0.6, "walk": 0.0, "visit": 1.0}
+VISITORS = {"mixed": 0.8, "walk": 0.0, "visit": 1.0}
 """Scripted behaviour -> share of episodes that visit places instead of walking."""
 BEHAVIOURS = (*VISITORS, "random", "wander")
 WANDER_CORRELATION = 0.9

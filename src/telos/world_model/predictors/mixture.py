@@ -1,0 +1,90 @@
+"""Several outcomes and how likely each is; the most likely one is imagined.
+
+Whether the agent touches a wall is decided within less than a pixel, which a latent
+tells only roughly. A single outcome is then a blend of moving and not moving, and every
+blended step leads further into the wall, until imagination comes out behind it. With
+several outcomes to choose from, the agent is imagined either to move or to stay.
+
+Source: Bishop 1994, "Mixture density networks", equations 22 to 29.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from telos.world_model.config import PredictorConfig
+from telos.world_model.predictors.base import Predictor
+
+LOG_SPREAD = (-6.0, 1.0)
+"""Bounds of the logarithm of an outcome's standard deviation."""
+FIRST_LOG_SPREAD = -3.0
+"""Where it starts: a third of what a state changes per step."""
+
+
+class MixturePredictor(Predictor):
+    """A mixture of normal distributions of the change of the state.
+
+    Every outcome has a spread of its own per dimension, which does not depend on the
+    input.
+    """
+
+    def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
+        super().__init__()
+        self.outcomes, self.state = config.outcomes, state
+        width = config.width
+        layers: list[nn.Module] = [
+            nn.Linear(state + context + action, width),
+            nn.SiLU(),
+        ]
+        for _ in range(config.depth - 1):
+            layers += [nn.Linear(width, width), nn.SiLU()]
+        self.trunk = nn.Sequential(*layers)
+        self.change = nn.Linear(width, self.outcomes * state)
+        self.likelihood = nn.Linear(width, self.outcomes)
+        self.log_spread = nn.Parameter(
+            torch.full((self.outcomes, state), FIRST_LOG_SPREAD)
+        )
+
+    def forward(
+        self,
+        states: Float[Tensor, "N T Z"],
+        context: Float[Tensor, "N C"],
+        actions: Float[Tensor, "N T A"],
+    ) -> Float[Tensor, "N Z"]:
+        """The most likely outcome; in training mode the mean, which has a gradient.
+
+        The encoder learns beside the mean. It sees only the newest state.
+        """
+        outcomes, likelihood = self.distribution(states, context, actions)
+        if self.training:
+            return (likelihood.exp().unsqueeze(-1) * outcomes).sum(1)
+        most_likely = likelihood.argmax(-1)
+        return outcomes[torch.arange(len(outcomes)), most_likely]
+
+    def distribution(
+        self,
+        states: Float[Tensor, "N T Z"],
+        context: Float[Tensor, "N C"],
+        actions: Float[Tensor, "N T A"],
+    ) -> tuple[Float[Tensor, "N M Z"], Float[Tensor, "N M"]]:
+        """M next states, and the logarithms of their probabilities."""
+        now = states[:, -1]
+        told = self.trunk(torch.cat([now, context, actions[:, -1]], -1))
+        changes = self.change(told).unflatten(-1, (self.outcomes, self.state))
+        return now.unsqueeze(1) + changes, self.likelihood(told).log_softmax(-1)
+
+    def mismatch(
+        self,
+        states: Float[Tensor, "N T Z"],
+        context: Float[Tensor, "N C"],
+        actions: Float[Tensor, "N T A"],
+        observed: Float[Tensor, "N Z"],
+    ) -> Float[Tensor, ""]:
+        """Negative log-likelihood per dimension, without its constant."""
+        outcomes, likelihood = self.distribution(states, context, actions)
+        log_spread = self.log_spread.clamp(*LOG_SPREAD)
+        error = (observed.unsqueeze(1) - outcomes) / log_spread.exp()
+        fit = -(0.5 * error.square() + log_spread).sum(-1)
+        return -torch.logsumexp(likelihood + fit, -1).mean() / self.state

@@ -1,0 +1,133 @@
+"""Shortest ways through recordings whose shortest ways are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.learning.worlds import from_latents
+
+from telos.cost.critic import build_critic
+from telos.learning.config import CriticConfig, OptimiserConfig
+from telos.learning.losses import InverseDynamics
+from telos.learning.losses.inverse import CHANGE_SCALE
+from telos.learning.paths import PathsPhase
+from telos.learning.ways import Ways, find_ways
+
+CONFIG = CriticConfig(reach=0.5, foreign_reach=0.5, discount=0.9)
+
+
+def plain_inverse() -> InverseDynamics:
+    """Reads the action off the first dimension: a step is a change by one."""
+    inverse = InverseDynamics(2, 1)
+    with torch.no_grad():
+        inverse.linear.weight.copy_(torch.tensor([[1.0, 0.0]]) / CHANGE_SCALE)
+    return inverse
+
+
+def latents_of(*paths: list[float]):
+    """Episodes along a line; a second state dimension that says nothing, a context."""
+    return from_latents(
+        [np.stack([np.array(p), np.zeros(len(p)), np.ones(len(p))], -1) for p in paths]
+    )
+
+
+def ways_of(*paths: list[float], config: CriticConfig = CONFIG, **kwargs) -> Ways:
+    return find_ways(latents_of(*paths), plain_inverse(), config, **kwargs)
+
+
+def test_ways_go_in_both_directions_and_take_short_cuts() -> None:
+    """Out to 5 and back: the way from the first to the last frame is no step at all."""
+    out_and_back = [0.0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0]
+    lengths = ways_of(out_and_back).lengths[0][:, :11]
+    places = np.array(out_and_back)
+    np.testing.assert_allclose(lengths, np.abs(places[:, None] - places), atol=1e-2)
+
+
+def test_ways_match_a_slow_reference() -> None:
+    rng = np.random.default_rng(0)
+    walk = np.cumsum(rng.uniform(-1, 1, 12))
+    found = ways_of(walk.tolist()).lengths[0][:, :12]
+    apart = np.abs(walk[:, None] - walk)
+    edges = np.where(apart <= CONFIG.reach, apart, np.inf)
+    for step in range(11):
+        edges[step, step + 1] = edges[step + 1, step] = apart[step, step + 1]
+    expected = np.full((12, 12), np.inf)
+    for start in range(12):
+        expected[start, start] = 0.0
+        for _ in range(12):  # Bellman and Ford
+            relaxed = (expected[start][:, None] + edges).min(0)
+            expected[start] = np.minimum(expected[start], relaxed)
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+def test_frames_that_are_not_close_are_not_joined() -> None:
+    """A jump of 6 is one recorded transition; from 0 to 7 leads only through it."""
+    lengths = ways_of([0.0, 1, 7]).lengths[0]
+    assert lengths[0, 2] == pytest.approx(7.0, abs=0.02)
+
+
+def test_goals_of_other_episodes_continue_a_way() -> None:
+    ways = ways_of([0.0, 1, 2, 3], [2.3, 2.2, 2.4, 40.0])
+    places = np.array([0.0, 1, 2, 3, 2.3, 2.2, 2.4, 40.0])
+    goals, lengths = ways.goals[0][4:], ways.lengths[0][:, 4:]
+    reached = np.isfinite(lengths[0])
+    assert set(goals[reached]) == {4, 5, 6}, "not its own frames, and not the far one"
+    apart = np.abs(places[:4, None] - places[goals[reached]])
+    detour = lengths[:, reached] - apart
+    assert detour.min() > -0.01
+    assert detour.max() < 2 * CONFIG.foreign_reach
+
+
+def test_long_episodes_are_cut_and_short_ones_filled() -> None:
+    ways = ways_of(list(np.arange(7.0)), [50.0, 51.0], config=replace(CONFIG, piece=4))
+    assert ways.frames.tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [7, 8, 8, 8]]
+    assert ways.lengths[2][0, :4] == pytest.approx([0.0, 1.0, 1.0, 1.0])
+
+
+def test_frame_skip_leaves_out_frames() -> None:
+    ways = ways_of(list(np.arange(7.0)), frame_skip=3)
+    assert ways.frames.tolist() == [[0, 3, 6]]
+
+
+def test_frames_without_a_step_are_refused() -> None:
+    with pytest.raises(ValueError, match="no episode is longer than 2 steps"):
+        ways_of([0.0, 1.0], frame_skip=2)
+
+
+def test_the_critic_learns_the_lengths() -> None:
+    config = replace(
+        CONFIG,
+        steps=1200,
+        batch=128,
+        width=32,
+        optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
+    )
+    line = list(np.linspace(0, 2, 21))
+    latents = latents_of(line, line[::-1])
+    ways = find_ways(latents, plain_inverse(), replace(config, reach=0.15))
+    torch.manual_seed(0)
+    phase = PathsPhase(build_critic("free", 2, 1, 32), latents, ways, config)
+    optimiser = torch.optim.Adam(phase.parameters(), 3e-3)
+    for step in range(config.steps):
+        loss, _ = phase.loss(step)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    start = torch.tensor([[0.1, 0.0, 1.0], [1.9, 0.0, 1.0]])
+    goal = torch.tensor([[1.6, 0.0], [0.2, 0.0]])
+    expected = 1 - 0.9 ** (start[:, 0] - goal[:, 0]).abs()
+    torch.testing.assert_close(phase.critic(start, goal), expected, atol=0.03, rtol=0)
+
+
+def test_batches_repeat_and_differ() -> None:
+    latents = latents_of([0.0, 1, 2, 3], [2.3, 2.2, 2.4, 40.0])
+    ways = find_ways(latents, plain_inverse(), CONFIG)
+    phase = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
+    again = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
+    for one, other in zip(phase.batch(3), again.batch(3), strict=True):
+        torch.testing.assert_close(one, other)
+    assert not torch.equal(phase.batch(3)[0], phase.batch(4)[0])
+    assert torch.isfinite(phase.batch(3)[2]).all()

@@ -1,0 +1,135 @@
+"""The memory of refuted predictions: what it keeps and how far it reaches."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from telos.memory import CorrectedDynamics, Correction, Corrections, MemoryConfig
+from telos.types import Trajectory
+
+CONFIG = MemoryConfig(typical_change=1.0, capacity=4)
+
+
+class Drift:
+    """Believes that the action is the displacement; there are no walls in its mind."""
+
+    def rollout(
+        self,
+        state: torch.Tensor,
+        actions: torch.Tensor,
+        futures: int = 1,
+        generator: torch.Generator | None = None,
+        correction: Correction | None = None,
+    ) -> Trajectory:
+        now = state[:, -1:].expand(-1, actions.shape[1], -1)
+        states = [now]
+        for step in range(actions.shape[2]):
+            taken = actions[:, :, step]
+            after = now + taken
+            if correction is not None:
+                moved = correction(now.flatten(0, 1), taken.flatten(0, 1))
+                after = after + moved.view(now.shape)
+            states.append(now := after)
+        return Trajectory(states=torch.stack(states, 2)[:, :, None], actions=actions)
+
+
+def remembering(num_envs: int = 1, config: MemoryConfig = CONFIG) -> CorrectedDynamics:
+    memory = CorrectedDynamics(Drift(), Corrections(config, 2, 2))
+    memory.reset(num_envs)
+    return memory
+
+
+def vectors(*values: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(values)
+
+
+def bump(memory: CorrectedDynamics, where: torch.Tensor, action: torch.Tensor) -> None:
+    """The agent pushed and did not move."""
+    memory.observe(where[:, None], action, where[:, None])
+
+
+RIGHT, LEFT = vectors((1.0, 0.0)), vectors((-1.0, 0.0))
+HERE, FAR = vectors((0.0, 0.0)), vectors((30.0, 0.0))
+
+
+def end_of(memory: CorrectedDynamics, start: torch.Tensor, action: torch.Tensor):
+    return memory.rollout(start[:, None], action[:, None, None]).states[:, 0, 0, -1]
+
+
+def test_without_a_surprise_nothing_is_corrected() -> None:
+    memory = remembering()
+    surprised = memory.observe(HERE[:, None], RIGHT, (HERE + RIGHT)[:, None])
+    assert not surprised.any()
+    assert memory.corrections.is_empty
+    torch.testing.assert_close(end_of(memory, HERE, RIGHT), HERE + RIGHT)
+
+
+def test_a_refuted_future_is_not_believed_again() -> None:
+    memory = remembering()
+    bump(memory, HERE, RIGHT)
+    torch.testing.assert_close(end_of(memory, HERE, RIGHT), HERE)
+
+
+def test_elsewhere_and_for_other_actions_the_model_is_believed() -> None:
+    memory = remembering()
+    bump(memory, HERE, RIGHT)
+    torch.testing.assert_close(end_of(memory, FAR, RIGHT), FAR + RIGHT)
+    torch.testing.assert_close(
+        end_of(memory, HERE, LEFT), HERE + LEFT, atol=0.03, rtol=0
+    )
+
+
+def test_the_correction_fades_with_distance() -> None:
+    memory = remembering()
+    bump(memory, HERE, RIGHT)
+    left_over = [
+        float(end_of(memory, vectors((x, 0.0)), RIGHT)[0, 0]) - x
+        for x in (0.0, 1.0, 2.0, 4.0, 8.0)
+    ]
+    assert left_over == sorted(left_over)
+    assert left_over[-1] > 0.99
+
+
+def test_environments_do_not_share_what_they_remember() -> None:
+    memory = remembering(2)
+    both, pushed = HERE.repeat(2, 1), RIGHT.repeat(2, 1)
+    after = torch.cat([HERE, HERE + RIGHT])
+    surprised = memory.observe(both[:, None], pushed, after[:, None])
+    assert surprised.tolist() == [True, False]
+    torch.testing.assert_close(end_of(memory, both, pushed), after)
+
+
+def test_the_oldest_miss_makes_room_for_the_newest() -> None:
+    memory = remembering()
+    places = [vectors((20.0 * i, 0.0)) for i in range(CONFIG.capacity + 1)]
+    for place in places:
+        bump(memory, place, RIGHT)
+    torch.testing.assert_close(end_of(memory, places[-1], RIGHT), places[-1])
+    torch.testing.assert_close(end_of(memory, places[1], RIGHT), places[1])
+    torch.testing.assert_close(end_of(memory, places[0], RIGHT), places[0] + RIGHT)
+
+
+def test_a_new_episode_starts_without_memories() -> None:
+    memory = remembering()
+    bump(memory, HERE, RIGHT)
+    memory.reset(1)
+    torch.testing.assert_close(end_of(memory, HERE, RIGHT), HERE + RIGHT)
+
+
+def test_memory_does_not_learn_from_its_own_corrections() -> None:
+    memory = remembering()
+    for _ in range(3):
+        bump(memory, HERE, RIGHT)
+    torch.testing.assert_close(end_of(memory, HERE, RIGHT), HERE)
+
+
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_rows_of_candidates_belong_to_their_environment(candidates: int) -> None:
+    memory = remembering(2)
+    both, pushed = torch.cat([HERE, FAR]), RIGHT.repeat(2, 1)
+    memory.observe(both[:, None], pushed, torch.cat([HERE, FAR + RIGHT])[:, None])
+    actions = pushed[:, None, None].expand(-1, candidates, 2, -1)
+    end = memory.rollout(both[:, None], actions).states[:, :, 0, -1]
+    torch.testing.assert_close(end[1], (FAR + 2 * RIGHT).expand(candidates, -1))
+    assert (end[0, :, 0] < 0.6).all()
