@@ -135,4 +135,9 @@ def _waypoint(
     before = np.stack([wall + side * CLEAR, door], -1)
     behind = np.stack([wall - side * CLEAR, door], -1)
     through = np.where(near[:, None], behind, before)
-    return np.where(beyond[:, None], through, target)
+    planned = np.where(beyond[:, None], through, target)
+    # Between the posts of the door only straight on leads out.
+    out = np.where(target[:, 0] < wall, -1.0, 1.0)
+    straight = np.stack([wall + out * CLEAR, door], -1)
+    inside = np.abs(position[:, 0] - wall) < sim.WALL_HALF + sim.RADIUS - 0.05
+    return np.where(inside[:, None], straight, planned)
