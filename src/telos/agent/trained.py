@@ -35,7 +35,7 @@ class Deliberation:
     """icem or random-shooting."""
     cost: str = "critic"
     """critic (learned distance) or latent (squared latent distance, an ablation)."""
-    samples: int = 64
+    samples: int = 40
     iterations: int = 3
     horizon: int = 10
     replan_every: int = 1
