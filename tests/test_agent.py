@@ -9,6 +9,7 @@ from telos.agent import Agent
 from telos.configurator import Configuration
 from telos.cost import Effort, GoalReadout, KeepOutDisc, identity_readout
 from telos.cost.compose import ObjectiveAlgebra
+from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.types import Trajectory
 
 SPEED = 2.0
@@ -81,6 +82,67 @@ def closest(track: np.ndarray) -> float:
     times = np.linspace(0, 1, 50)[:, None]
     path = track[:, :-1, None] * (1 - times) + track[:, 1:, None] * times
     return np.linalg.norm(path - np.array(DISC.center), axis=-1).min()
+
+
+class Forgetful(ExactModel):
+    """Knows nothing of the pillar in the way; its predictions can be corrected."""
+
+    def rollout(
+        self, state, actions, futures=1, generator=None, correction=None
+    ) -> Trajectory:
+        now = state[:, -1].repeat_interleave(actions.shape[1], 0)
+        states = [now]
+        for step in range(actions.shape[2]):
+            taken = actions[:, :, step].flatten(0, 1)
+            after = now + 0.1 * SPEED * taken
+            if correction is not None:
+                after = after + correction(now, taken)
+            states.append(now := after)
+        whole = torch.stack(states, 1).unflatten(0, actions.shape[:2])
+        return Trajectory(states=whole[:, :, None], actions=actions)
+
+
+def push_past_a_pillar(memory: bool) -> float:
+    """Mean distance to the goal after 60 steps; a step into the pillar is not made."""
+    model, seeds = Forgetful(), list(range(4))
+    reminded = CorrectedDynamics(
+        model, Corrections(MemoryConfig(typical_change=0.2), state_dim=2, action_dim=2)
+    )
+    options = {"imagination": reminded, "memories": [reminded]} if memory else {}
+    agent = make_agent(model, horizon=16, **options)
+    agent.reset(seeds)
+    agent.set_goal({"state": np.tile(GOAL, (4, 1))})
+    position = np.zeros((4, 2), np.float32)
+    for _ in range(60):
+        wanted = position + 0.1 * agent.act({"state": position})
+        free = np.linalg.norm(wanted - np.array(DISC.center), axis=-1) > 0.4
+        position = np.where(free[:, None], wanted, position).astype(np.float32)
+    return float(np.linalg.norm(position - GOAL, axis=-1).mean())
+
+
+def test_a_memory_leads_around_what_the_model_does_not_know():
+    assert push_past_a_pillar(memory=True) < 0.3
+    assert push_past_a_pillar(memory=False) > 1.0, "the control must fail"
+
+
+def test_memories_are_told_of_every_step_and_forget_with_the_episode():
+    told = []
+
+    class Listener:
+        def reset(self, num_envs):
+            told.append(num_envs)
+
+        def observe(self, before, action, after):
+            told.append((before[:, -1], action, after[:, -1]))
+
+    track = drive(make_agent(memories=[Listener()]), [1, 2], 4)
+    assert told[0] == 2
+    assert len(told) == 4, "the first observation has nothing before it"
+    for step, (before, action, after) in enumerate(told[1:]):
+        np.testing.assert_allclose(before, track[:, step])
+        np.testing.assert_allclose(after, track[:, step + 1])
+        moved = 0.1 * SPEED * action
+        np.testing.assert_allclose(after - before, moved, atol=1e-6)
 
 
 def test_the_agent_arrives():

@@ -123,6 +123,15 @@ def test_unfinished_and_missing_runs_are_refused(tmp_path) -> None:
         load_agent(tmp_path / "none")
 
 
+def test_agents_remember_apart_from_each_other(folder) -> None:
+    parts = load_agent(folder)
+    one, other = parts.build([]), parts.build([])
+    assert len(one.memories) == 1
+    assert one.memories[0] is not other.memories[0]
+    forgetful = load_agent(folder, deliberation=Deliberation(memory=0)).build([])
+    assert forgetful.memories == ()
+
+
 def test_planners_and_costs_go_by_their_names() -> None:
     assert isinstance(make_planner(Deliberation(), 2), ICEM)
     shooting = make_planner(Deliberation(planner="random-shooting"), 2)

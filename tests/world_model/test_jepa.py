@@ -20,7 +20,7 @@ from telos.world_model import (
     sized,
 )
 
-KINDS = ("residual", "recurrent", "transformer")
+KINDS = ("mixture", "residual", "recurrent", "transformer")
 SCALE = ActionScale(np.array([-2.0, -1.0]), np.array([2.0, 3.0]))
 
 
@@ -141,6 +141,34 @@ def test_a_rollout_depends_on_neither_batch_nor_other_candidates(kind: str) -> N
     torch.testing.assert_close(
         world.rollout(state[1:], actions[1:, :1]).states, whole[1:, :1]
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_correction_says_is_added_to_every_step(kind: str) -> None:
+    network = model(kind)
+    latent, actions = network.encode(observation())[:, 0], candidates(2, 3)
+    seen = []
+
+    def correction(states: torch.Tensor, taken: torch.Tensor) -> torch.Tensor:
+        seen.append((states, taken))
+        return torch.ones_like(states)
+
+    moved = network.imagine(latent, actions, correction)
+    plain = network.imagine(latent, actions)
+    torch.testing.assert_close(moved[:, 1], plain[:, 1] + 1)
+    for step, (states, taken) in enumerate(seen):
+        torch.testing.assert_close(states, moved[:, step])
+        torch.testing.assert_close(taken, actions[:, step])
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("kind", ["residual", "recurrent", "transformer"])
+def test_the_mismatch_of_one_outcome_is_its_squared_error(kind: str) -> None:
+    network = model(kind)
+    latent, actions = network.encode(observation(3, 5)), candidates(3, 4)
+    states, _ = network.split(latent)
+    error = network.imagine(latent[:, 0], actions)[:, 1:] - states[:, 1:]
+    torch.testing.assert_close(network.mismatch(latent, actions), error.square().mean())
 
 
 def test_energy_is_the_squared_error_of_one_step() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors import Predictor, build_predictor
+from telos.world_model.predictors.mixture import MixturePredictor
 
 KINDS = ("mixture", "residual", "recurrent", "transformer")
 STATE, CONTEXT, ACTION = 3, 2, 2
@@ -109,6 +111,59 @@ def test_a_linear_map_is_learned(kind: str) -> None:
     still = (states[:, 0] - target).square().mean()
     # The gated cell saturates: it bends a map without bounds at its ends.
     assert error < (0.15 if kind == "recurrent" else 0.05) * still
+
+
+def at_the_wall(count: int, draw: torch.Generator) -> tuple[torch.Tensor, ...]:
+    """The same push moves by one or not at all, and nothing tells which."""
+    states = torch.zeros(count, 1, STATE)
+    actions, context = torch.ones(count, 1, ACTION), torch.zeros(count, CONTEXT)
+    moves = (torch.rand(count, 1, generator=draw) < 0.7).float()
+    return states, context, actions, moves.expand(-1, STATE)
+
+
+def imagined_at_the_wall(kind: str) -> float:
+    network, draw = predictor(kind).eval(), torch.Generator().manual_seed(3)
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    for _ in range(400):
+        loss = network.mismatch(*at_the_wall(128, draw))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    states, context, actions, _ = at_the_wall(1, draw)
+    with torch.no_grad():
+        return float(network(states, context, actions)[0, 0])
+
+
+def test_a_mixture_imagines_what_is_likely_and_not_the_mean() -> None:
+    assert imagined_at_the_wall("residual") == pytest.approx(0.7, abs=0.1)
+    assert imagined_at_the_wall("mixture") == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_mixture_knows_how_likely_its_outcomes_are() -> None:
+    torch.manual_seed(0)
+    network = MixturePredictor(STATE, CONTEXT, ACTION, PredictorConfig(width=8))
+    states, context, actions = inputs(2)
+    outcomes, likelihood = network.distribution(states, context, actions)
+    torch.testing.assert_close(likelihood.exp().sum(-1), torch.ones(5))
+    observed = torch.randn(5, STATE)
+    log_spread = network.log_spread
+    density = torch.distributions.Independent(
+        torch.distributions.Normal(outcomes, log_spread.exp().expand_as(outcomes)), 1
+    ).log_prob(observed[:, None])
+    constant = 0.5 * np.log(2 * np.pi)
+    expected = -torch.logsumexp(likelihood + density, -1).mean() / STATE - constant
+    found = network.mismatch(states, context, actions, observed)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_mixture_has_the_mean_while_the_encoder_learns() -> None:
+    network, given = predictor("mixture").train(), inputs(1)
+    outcomes, likelihood = network.distribution(*given)
+    mean = (likelihood.exp()[..., None] * outcomes).sum(1)
+    torch.testing.assert_close(network(*given), mean)
+    chosen = network.eval()(*given)
+    best = likelihood.argmax(-1)
+    torch.testing.assert_close(chosen, outcomes[torch.arange(5), best])
 
 
 def test_unknown_names_list_the_choices() -> None:

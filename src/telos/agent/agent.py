@@ -210,14 +210,16 @@ class Agent:
     def _decide(self, observation: Streams) -> list[np.ndarray]:
         """One model step: the ``frame_skip`` environment actions that make it up."""
         self._keep(observation)
-        state = self._encode(list(self._frames))
-        self._remember(state)
-        if self._horizon.due:
-            self._replan(state)
-        self._certified = self._pass_shield(state)
+        state = None
+        if self._horizon.due or self.shield is not None or self.memories:
+            state = self._encode(list(self._frames))
+            self._remember(state)
+            if self._horizon.due:
+                self._replan(state)
+            self._certified = self._pass_shield(state)
         intended = self._horizon.intended[:, 0]
         action = intended if self._certified is None else self._certified.action
-        self._before = state, action
+        self._before = None if state is None else (state, action)
         self._horizon.advance(self._certified)
         return self._to_world(action)
 

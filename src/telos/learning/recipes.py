@@ -9,7 +9,7 @@ from telos.learning.config import TrainConfig
 from telos.world_model import sized
 
 STEPS: dict[Size, tuple[int, int, int, int]] = {
-    "tiny": (3000, 4000, 1000, 3000),
+    "tiny": (2700, 3000, 600, 3000),
     "small": (8000, 8000, 4000, 10000),
     "base": (40000, 40000, 8000, 40000),
 }
