@@ -23,7 +23,7 @@ from results_file import limit_row, row, write_result
 from telos.evaluation.statistics import t_interval
 
 WORK = Path(__file__).parent / "scratch" / "rooms"
-EPISODES, STEPS = 1320, 150
+EPISODES, STEPS = 660, 300
 TARGETS = {"rooms-random-500": 0.98, "rooms-fixed-strict": 0.99}
 PROTOCOLS = (*TARGETS, "rooms-zone", "rooms-zone-free")
 

@@ -16,7 +16,7 @@ when it is greater than zero and has a physical unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -163,6 +163,12 @@ class Encoder(Protocol):
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Encode (B, T, ...) streams, newest last."""
         ...
+
+
+Correction = Callable[
+    [Float[Tensor, "N Z"], Float[Tensor, "N A"]], Float[Tensor, "N Z"]
+]
+"""From states and actions to what has to be added to the predicted next states."""
 
 
 @runtime_checkable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from telos.memory import CorrectedDynamics, Correction, Corrections, MemoryConfig
-from telos.types import Trajectory
+from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
+from telos.types import Correction, Trajectory
 
 CONFIG = MemoryConfig(typical_change=1.0, capacity=4)
 

@@ -2,6 +2,5 @@
 
 from telos.memory.corrections import CorrectableDynamics as CorrectableDynamics
 from telos.memory.corrections import CorrectedDynamics as CorrectedDynamics
-from telos.memory.corrections import Correction as Correction
 from telos.memory.corrections import Corrections as Corrections
 from telos.memory.corrections import MemoryConfig as MemoryConfig

@@ -11,7 +11,6 @@ world model queries and updates); Nadaraya 1964 for the weighted mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,12 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from telos.types import Trajectory
-
-Correction = Callable[
-    [Float[Tensor, "N Z"], Float[Tensor, "N A"]], Float[Tensor, "N Z"]
-]
-"""From states and actions to what has to be added to the predicted next states."""
+from telos.types import Correction, Trajectory
 
 
 class CorrectableDynamics(Protocol):

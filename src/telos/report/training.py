@@ -23,7 +23,7 @@ TITLES = {
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
-    "dynamics": "The predictor learns to imagine further ahead on frozen latents.",
+    "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
     "plausibility": "What recognises imagined states that cannot be.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
 }

@@ -11,8 +11,6 @@ split into a slow and a fast part is ours (docs/decisions.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,17 +18,13 @@ from torch import Tensor, nn
 from telos.data.actions import ActionScale
 from telos.perception.observation import ObservationEncoder
 from telos.perception.transforms import downsample
-from telos.types import Observation, Trajectory, Window
+from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.predictors import build_predictor
 
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
 keypoint encoder starts with variances around 1e-4."""
-
-
-Correction = Callable[[Tensor, Tensor], Tensor]
-"""From states (N, Z) and actions (N, A) to what is added to the next states (N, Z)."""
 
 
 class JEPA(nn.Module):
