@@ -12,6 +12,7 @@ import torch
 from tests.learning.worlds import (
     KEEP,
     MIXING,
+    from_latents,
     tiny_config,
     tiny_model,
     walk_spec,
@@ -35,6 +36,7 @@ from telos.learning.diagnostics import within_share
 from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Interrupted, make_optimiser, train_step
 from telos.learning.modules import build_modules, num_parameters
+from telos.learning.outcome import typical_change
 from telos.learning.recipes import recipe
 from telos.runs import Run
 from telos.runtime import Runtime
@@ -386,3 +388,17 @@ def test_a_training_that_cannot_work_is_refused_at_once(changes, message) -> Non
 def test_a_single_episode_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="one side would be empty"):
         check_trainable(tiny_config(), walk_spec(), LENGTHS[:1])
+
+
+def test_the_typical_change_is_that_of_a_model_step_within_episodes() -> None:
+    """Both state dimensions move by one a frame: sqrt(2) a frame, twice that in two."""
+    frames = np.arange(5.0)
+    episode = np.stack([frames, -frames, np.ones(5), np.ones(5)], -1)
+    latents = from_latents([episode, episode + 100])
+    for skip in (1, 2):
+        model = build_modules(
+            tiny_config(model=tiny_model(frame_skip=skip)), walks(3)
+        ).model
+        assert model.config.state_dim == 2
+        found = typical_change(latents, model)
+        assert found == pytest.approx(skip * np.sqrt(2))

@@ -91,6 +91,14 @@ def test_the_correction_fades_with_distance() -> None:
     assert left_over[-1] > 0.99
 
 
+def test_many_misses_of_other_actions_do_not_paralyse() -> None:
+    memory = remembering(config=MemoryConfig(typical_change=1.0))
+    for _ in range(20):
+        bump(memory, HERE, RIGHT)
+    back = end_of(memory, HERE, LEFT)
+    torch.testing.assert_close(back, HERE + LEFT, atol=0.03, rtol=0)
+
+
 def test_environments_do_not_share_what_they_remember() -> None:
     memory = remembering(2)
     both, pushed = HERE.repeat(2, 1), RIGHT.repeat(2, 1)
