@@ -15,7 +15,6 @@ from telos.agent import Deliberation, load_agent
 from telos.agent.trained import make_planner, objective_factory
 from telos.cost import KeepOutDisc
 from telos.cost.critic import build_critic
-from telos.cost.plausibility import LARGEST, PlausibilityNetwork
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.envs.world import StreamSpec
@@ -109,7 +108,7 @@ def test_another_world_is_refused_in_words(folder: Path) -> None:
 def test_a_run_of_an_earlier_version_is_refused_in_words(folder, tmp_path) -> None:
     tensors, description = Run.open(folder).load_model()
     old = Run.create(tmp_path / "old", tiny_config())
-    del description["plausibility"]
+    del description["typical_change"]
     old.save_model(tensors, description)
     with pytest.raises(ValueError, match="trained by an earlier version.*train again"):
         load_agent(tmp_path / "old")
@@ -141,7 +140,6 @@ def test_planners_and_costs_go_by_their_names() -> None:
     with pytest.raises(ValueError, match="'reward' is unknown; choose one of"):
         objective_factory(
             build_critic("free", 2, 2, 8),
-            PlausibilityNetwork(4, 8),
             Deliberation(cost="reward"),
         )
 
@@ -154,17 +152,15 @@ def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:
 @pytest.mark.parametrize("cost", ["critic", "latent"])
 def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
     torch.manual_seed(0)
-    critic, plausible = build_critic("free", 2, 2, 8), PlausibilityNetwork(4, 8)
+    critic = build_critic("free", 2, 2, 8)
     trajectory = Trajectory(
         states=torch.randn(1, 3, 1, 6, 4), actions=torch.zeros(1, 3, 5, 2)
     )
     goal = torch.randn(1, 4)
 
-    def total(running: float, doubt: float = 0.0) -> torch.Tensor:
-        settings = Deliberation(
-            cost=cost, running=running, plausibility=doubt, threshold=1.0
-        )
-        objective = objective_factory(critic, plausible, settings)(goal)
+    def total(running: float) -> torch.Tensor:
+        settings = Deliberation(cost=cost, running=running)
+        objective = objective_factory(critic, settings)(goal)
         return objective(trajectory).sum(-1)
 
     if cost == "critic":
@@ -176,10 +172,6 @@ def test_the_running_cost_is_the_mean_along_the_plan(cost: str) -> None:
     torch.testing.assert_close(total(0.0), distance[..., -1])
     expected = distance[..., -1] + 0.5 * distance.mean(-1)
     torch.testing.assert_close(total(0.5), expected)
-    doubt = (1.0 - plausible(trajectory.future)).clamp(0, LARGEST).cumsum(-1)
-    assert (doubt > 0).any()
-    expected = expected + 2 * (doubt[..., -1] + 0.5 * doubt.mean(-1))
-    torch.testing.assert_close(total(0.5, doubt=2.0), expected)
 
 
 def test_actions_leave_in_the_units_of_the_world(folder: Path) -> None:

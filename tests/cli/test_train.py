@@ -111,7 +111,7 @@ def test_a_dry_run_foretells_and_writes_nothing(episodes, tmp_path, capsys) -> N
     assert told["windows"] == {
         "representation": 22 * 29,
         "dynamics": 22 * 27,
-        "plausibility": 22 * 31,
+        "chart": 22 * 30,
         "critic": 22 * 30,
     }
     assert told["samples"]["dynamics"] == told["steps"]["dynamics"] * 512 * 4

@@ -25,9 +25,9 @@ from telos.learning import loop as loops
 from telos.learning import training
 from telos.learning.checks import check_trainable
 from telos.learning.config import (
+    ChartConfig,
     CriticConfig,
     DynamicsConfig,
-    PlausibilityConfig,
     RepresentationConfig,
     TrainConfig,
     adapted,
@@ -51,7 +51,7 @@ def lasting(**changes: object) -> TrainConfig:
     fields = {
         "representation": RepresentationConfig(steps=220, episodes=24, windows=3),
         "dynamics": DynamicsConfig(steps=120, batch=128, length=4),
-        "plausibility": PlausibilityConfig(steps=2, batch=16, width=16),
+        "chart": ChartConfig(steps=2, batch=16, width=16),
         "critic": CriticConfig(steps=2, batch=16, width=16),
         "checkpoint_every": 1000,
     }
@@ -358,9 +358,11 @@ def test_parameters_are_counted_by_network() -> None:
     # how likely each of them is, and its spread
     outputs = 4 * 2 + 4
     assert counts["predictor"] == 6 * 32 + 32 + 32 * outputs + outputs + 4 * 2
-    # state + context = 4 inputs, 16 hidden units twice, one number
-    assert counts["plausibility"] == 4 * 16 + 16 + 16 * 16 + 16 + 16 + 1
-    networks = {"encoder", "predictor", "inverse dynamics", "plausibility", "critic"}
+    # of two states' dimensions two coordinates: linear, bent by 16 hidden units twice,
+    # and how far off both may be, from the state and its change
+    bend = 2 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2
+    assert counts["chart"] == 2 * 2 + bend + 4 * 16 + 16 + 16 * 2 + 2
+    networks = {"encoder", "predictor", "inverse dynamics", "chart", "critic"}
     assert set(counts) == networks
 
 

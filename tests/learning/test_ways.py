@@ -10,8 +10,9 @@ import torch
 from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
+from telos.data.recording import Recording
+from telos.learning.chart import Chart
 from telos.learning.config import CriticConfig, OptimiserConfig
-from telos.learning.losses import InverseDynamics
 from telos.learning.losses.inverse import CHANGE_SCALE
 from telos.learning.paths import PathsPhase
 from telos.learning.ways import Ways, find_ways
@@ -19,12 +20,14 @@ from telos.learning.ways import Ways, find_ways
 CONFIG = CriticConfig(reach=0.5, foreign_reach=0.5, discount=0.9)
 
 
-def plain_inverse() -> InverseDynamics:
-    """Reads the action off the first dimension: a step is a change by one."""
-    inverse = InverseDynamics(2, 1)
+def plain_chart() -> Chart:
+    """The first dimension is the coordinate: a step is a change by one."""
+    chart = Chart(2, 1, width=4)
     with torch.no_grad():
-        inverse.linear.weight.copy_(torch.tensor([[1.0, 0.0]]) / CHANGE_SCALE)
-    return inverse
+        for parameter in chart.parameters():
+            parameter.zero_()
+        chart.linear.weight.copy_(torch.tensor([[1.0, 0.0]]) / CHANGE_SCALE)
+    return chart
 
 
 def latents_of(*paths: list[float]):
@@ -35,7 +38,7 @@ def latents_of(*paths: list[float]):
 
 
 def ways_of(*paths: list[float], config: CriticConfig = CONFIG, **kwargs) -> Ways:
-    return find_ways(latents_of(*paths), plain_inverse(), config, **kwargs)
+    return find_ways(latents_of(*paths), plain_chart(), config, **kwargs)
 
 
 def test_ways_go_in_both_directions_and_take_short_cuts() -> None:
@@ -97,17 +100,15 @@ def test_frames_without_a_step_are_refused() -> None:
         ways_of([0.0, 1.0], frame_skip=2)
 
 
-def test_the_critic_learns_the_lengths() -> None:
+def taught(ways: Ways, latents: Recording, expectile: float) -> PathsPhase:
     config = replace(
         CONFIG,
         steps=1200,
         batch=128,
         width=32,
+        expectile=expectile,
         optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
     )
-    line = list(np.linspace(0, 2, 21))
-    latents = latents_of(line, line[::-1])
-    ways = find_ways(latents, plain_inverse(), replace(config, reach=0.15))
     torch.manual_seed(0)
     phase = PathsPhase(build_critic("free", 2, 1, 32), latents, ways, config)
     optimiser = torch.optim.Adam(phase.parameters(), 3e-3)
@@ -116,15 +117,38 @@ def test_the_critic_learns_the_lengths() -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    start = torch.tensor([[0.1, 0.0, 1.0], [1.9, 0.0, 1.0]])
-    goal = torch.tensor([[1.6, 0.0], [0.2, 0.0]])
-    expected = 1 - 0.9 ** (start[:, 0] - goal[:, 0]).abs()
-    torch.testing.assert_close(phase.critic(start, goal), expected, atol=0.03, rtol=0)
+    return phase
+
+
+START = torch.tensor([[0.1, 0.0, 1.0], [1.9, 0.0, 1.0]])
+GOAL = torch.tensor([[1.6, 0.0], [0.2, 0.0]])
+STEPS = (START[:, 0] - GOAL[:, 0]).abs()
+
+
+def test_the_critic_learns_the_lengths() -> None:
+    line = list(np.linspace(0, 2, 21))
+    latents = latents_of(line, line[::-1])
+    ways = find_ways(latents, plain_chart(), replace(CONFIG, reach=0.15))
+    found = taught(ways, latents, expectile=0.5).critic(START, GOAL)
+    torch.testing.assert_close(found, 1 - 0.9**STEPS, atol=0.03, rtol=0)
+
+
+def test_detours_count_less_than_direct_ways() -> None:
+    """Half of the episodes found ways that are three times as long."""
+    line = list(np.linspace(0, 2, 21))
+    latents = latents_of(line, line)
+    ways = find_ways(latents, plain_chart(), replace(CONFIG, reach=0.15))
+    ways.lengths[1] *= 3
+    mean, low = (taught(ways, latents, e).critic(START, GOAL) for e in (0.5, 0.1))
+    direct, detour = 1 - 0.9**STEPS, 1 - 0.9 ** (3 * STEPS)
+    torch.testing.assert_close(mean, (direct + detour) / 2, atol=0.05, rtol=0)
+    share = (low - direct) / (detour - direct)
+    assert (share < 0.25).all()
 
 
 def test_batches_repeat_and_differ() -> None:
     latents = latents_of([0.0, 1, 2, 3], [2.3, 2.2, 2.4, 40.0])
-    ways = find_ways(latents, plain_inverse(), CONFIG)
+    ways = find_ways(latents, plain_chart(), CONFIG)
     phase = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
     again = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
     for one, other in zip(phase.batch(3), again.batch(3), strict=True):

@@ -11,9 +11,9 @@ from telos.data.recording import Recording
 from telos.data.writer import EpisodeWriter
 from telos.envs.world import StreamSpec, WorldSpec
 from telos.learning.config import (
+    ChartConfig,
     CriticConfig,
     DynamicsConfig,
-    PlausibilityConfig,
     RepresentationConfig,
     TrainConfig,
 )
@@ -79,14 +79,18 @@ def dots(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndar
     return np.repeat(image, 3, -1).astype(np.uint8), places.astype(np.float32)
 
 
-def from_latents(paths: Sequence[np.ndarray]) -> Recording:
-    """Episodes of given latents (T+1, D), with actions that mean nothing."""
+def from_latents(
+    paths: Sequence[np.ndarray], actions: Sequence[np.ndarray] | None = None
+) -> Recording:
+    """Episodes of given latents (T+1, D); actions (T, 1) are zero if none are given."""
+    if actions is None:
+        actions = [np.zeros((len(path) - 1, 1)) for path in paths]
     episodes = [
         Episode(
             observations={"latent": path.astype(np.float32)},
-            actions=np.zeros((len(path) - 1, 1), np.float32),
+            actions=taken.astype(np.float32),
         )
-        for path in paths
+        for path, taken in zip(paths, actions, strict=True)
     ]
     spec = walk_spec(
         action_low=np.full(1, -1.0, np.float32),
@@ -113,7 +117,7 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "model": tiny_model(),
         "representation": RepresentationConfig(steps=steps, episodes=16, windows=2),
         "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
-        "plausibility": PlausibilityConfig(steps=steps, batch=8, width=16, length=3),
+        "chart": ChartConfig(steps=steps, batch=8, width=16),
         "critic": CriticConfig(steps=steps, batch=32, width=16),
         "held_out": 0.2,
         "checkpoint_every": 4,

@@ -99,6 +99,34 @@ def test_many_misses_of_other_actions_do_not_paralyse() -> None:
     torch.testing.assert_close(back, HERE + LEFT, atol=0.03, rtol=0)
 
 
+def test_experience_refutes_a_memory_that_reaches_too_far() -> None:
+    """Beside the post that was bumped into the way is open, as the model says."""
+    memory, beside = remembering(), vectors((0.0, 1.0))
+    bump(memory, HERE, RIGHT)
+    held_back = end_of(memory, beside, RIGHT)[0, 0]
+    assert held_back < 0.5, "the control: the memory reaches here, and is wrong"
+    memory.observe(beside[:, None], RIGHT, (beside + RIGHT)[:, None])
+    assert end_of(memory, beside, RIGHT)[0, 0] > 0.7
+    assert end_of(memory, HERE, RIGHT)[0, 0] < 0.3, "the bump is not forgotten"
+
+
+def test_what_is_remembered_well_takes_no_more_room() -> None:
+    memory = remembering()
+    for _ in range(3):
+        bump(memory, HERE, RIGHT)
+    assert int(memory.corrections.count[0]) == 1
+
+
+def test_a_small_miss_of_a_small_step_counts_and_a_flicker_does_not() -> None:
+    memory = remembering()
+    creep = 0.2 * RIGHT
+    bump(memory, HERE, creep)
+    assert not memory.corrections.is_empty
+    calm = remembering()
+    calm.observe(HERE[:, None], 0.0 * RIGHT, (HERE + 0.05)[:, None])
+    assert calm.corrections.is_empty
+
+
 def test_environments_do_not_share_what_they_remember() -> None:
     memory = remembering(2)
     both, pushed = HERE.repeat(2, 1), RIGHT.repeat(2, 1)

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
 from telos.agent.agent import Agent
-from telos.cost import LatentGoal, ObjectiveAlgebra, Plausibility, Running, Terminal
+from telos.cost import LatentGoal, ObjectiveAlgebra, Running, Terminal
 from telos.cost.critic import CriticGoal, Network, build_critic
-from telos.cost.plausibility import PlausibilityNetwork
 from telos.cost.readout import ReadOut, read_out_from
 from telos.data.schema import spec_difference, spec_from_json
 from telos.envs.world import WorldSpec
@@ -41,11 +40,6 @@ class Deliberation:
     replan_every: int = 1
     running: float = 1.0
     """Weight of every cost along the plan beside its weight of 1 at the end."""
-    plausibility: float = 0.0
-    """Weight of predicted states that look like none that was observed. It helps models
-    whose predictor has a single outcome; 0 trusts every prediction."""
-    threshold: float = -2.5
-    """Log-odds below which a predicted state counts as implausible."""
     memory: int = 64
     """Wrong predictions that are remembered in an episode; 0 remembers none (an
     ablation)."""
@@ -88,17 +82,13 @@ def load_agent(
     tensors, description = Run.open(path).load_model()
     if spec is not None:
         _require_same_world(path, description, spec)
-    missing = {"plausibility", "typical_change"} - set(description)
-    if missing:
+    if "typical_change" not in description:
         raise ValueError(
-            f"run {str(path)!r} was trained by an earlier version and lacks "
-            f"{', '.join(sorted(missing))}; train again on the same episodes"
+            f"run {str(path)!r} was trained by an earlier version and lacks the "
+            "typical change of a state; train again on the same episodes"
         )
     model = load_world_model(tensors, description["world_model"]).to(chosen)
     critic = _load_critic(tensors, description["critic"]).to(chosen)
-    plausible = _load_plausibility(
-        tensors, model.config.latent_dim, description["plausibility"]
-    ).to(chosen)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
 
@@ -106,7 +96,7 @@ def load_agent(
         memory = _memory(model, description, settings, chosen)
         return Agent(
             world_model=model,
-            objective=objective_factory(critic, plausible, settings),
+            objective=objective_factory(critic, settings),
             planner=make_planner(settings, model.config.action_dim),
             guardrails=guardrails,
             replan_every=settings.replan_every,
@@ -121,22 +111,16 @@ def load_agent(
 
 
 def objective_factory(
-    critic: Network, plausible: PlausibilityNetwork, settings: Deliberation
+    critic: Network, settings: Deliberation
 ) -> Callable[[Tensor], Objective]:
     """From an encoded goal (B, D) to what the planner minimises."""
     if settings.cost not in COSTS:
         raise ValueError(f"cost {settings.cost!r} is unknown; choose one of {COSTS}")
 
     def objective(goal: Tensor) -> Objective:
-        distance: ObjectiveAlgebra = (
-            CriticGoal(critic, goal) if settings.cost == "critic" else LatentGoal(goal)
-        )
-        wanted = _at_the_end_and_along(distance, settings.running)
-        if settings.plausibility == 0:
-            return wanted
-        doubt = Plausibility(plausible, settings.threshold)
-        counted = _at_the_end_and_along(doubt, settings.running)
-        return wanted + settings.plausibility * counted
+        if settings.cost == "critic":
+            return _at_the_end_and_along(CriticGoal(critic, goal), settings.running)
+        return _at_the_end_and_along(LatentGoal(goal), settings.running)
 
     return objective
 
@@ -177,14 +161,6 @@ def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network
     critic = build_critic(**description)
     critic.load_state_dict(_below("critic/", tensors))
     return critic.eval().requires_grad_(False)
-
-
-def _load_plausibility(
-    tensors: Mapping[str, Tensor], latent_dim: int, description: Mapping
-) -> PlausibilityNetwork:
-    network = PlausibilityNetwork(latent_dim, **description)
-    network.load_state_dict(_below("plausibility/", tensors))
-    return network.eval().requires_grad_(False)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -34,9 +34,9 @@ class Command:
     """Learn a world model, its critic and read-outs from an episode file.
 
     Four phases: the representation (encoder and predictor together), the dynamics
-    (predictor on frozen latents), plausibility (what tells imagined from observed
-    states) and the critic (temporal distance). Ctrl-C saves, and
-    --resume goes on exactly where it stopped.
+    (predictor on frozen latents), the chart (coordinates in which actions
+    are displacements) and the critic (temporal distance). Ctrl-C saves, and --resume
+    goes on exactly where it stopped.
     """
 
     data: tyro.conf.Positional[Path | None] = None

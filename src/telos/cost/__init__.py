@@ -14,7 +14,6 @@ from telos.cost.guardrails import KeepOutBox as KeepOutBox
 from telos.cost.guardrails import KeepOutDisc as KeepOutDisc
 from telos.cost.guardrails import load_zones as load_zones
 from telos.cost.latent_goal import LatentGoal as LatentGoal
-from telos.cost.plausibility import Plausibility as Plausibility
 from telos.cost.readout import ReadOut as ReadOut
 from telos.cost.readout import identity_readout as identity_readout
 from telos.cost.readout import read_out_from as read_out_from

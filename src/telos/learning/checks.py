@@ -42,7 +42,7 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
     transitions = {
         "representation": config.representation.length + past,
         "dynamics": config.dynamics.length,
-        "plausibility": 0,
+        "chart": 1,
         # Targets of the critic end where the episode ends: one transition will do.
         "critic": 1,
     }
@@ -72,7 +72,7 @@ def _check_numbers(config: TrainConfig) -> None:
         "frame_skip": config.model.frame_skip,
         "representation.steps": config.representation.steps,
         "dynamics.steps": config.dynamics.steps,
-        "plausibility.steps": config.plausibility.steps,
+        "chart.steps": config.chart.steps,
         "critic.steps": config.critic.steps,
         "checkpoint_every": config.checkpoint_every,
     }

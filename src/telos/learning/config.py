@@ -73,17 +73,14 @@ class DynamicsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlausibilityConfig:
-    """What tells observed states from imagined ones, on frozen latents."""
+class ChartConfig:
+    """Coordinates in which actions are displacements, on frozen latents."""
 
-    steps: int = 2000
-    batch: int = 128
-    """Imagined futures per step."""
-    width: int = 256
-    length: int = 10
-    """Steps of each imagined future."""
+    steps: int = 1000
+    batch: int = 1024
+    width: int = 128
     optimiser: OptimiserConfig = OptimiserConfig(
-        learning_rate=2e-3, weight_decay=0.05, clip=5.0
+        learning_rate=3e-3, weight_decay=1e-4, clip=10.0
     )
 
 
@@ -99,15 +96,16 @@ class CriticConfig:
     width: int = 256
     piece: int = 300
     """Frames among which shortest ways are searched; longer episodes are cut."""
-    reach: float = 0.6
+    reach: float = 1.5
     """Frames closer than this are joined in a way, model steps."""
     foreign_reach: float = 1.2
     """How close to a frame of the piece a goal of another episode has to be."""
     length: int = 16
     """Steps of a temporal-difference target."""
     discount: float = 0.97
-    expectile: float = 0.3
-    """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
+    expectile: float = 0.2
+    """Below 0.5 the distance leans to the fastest behaviour that was recorded, and to
+    the shortest of the ways that were found."""
     future: float = 0.8
     """Share of an episode's own goals that lie in its future, whose distance cannot be
     more than the steps that were taken; the rest is any frame of the episode."""
@@ -135,7 +133,7 @@ class TrainConfig:
     model: JEPAConfig = field(default_factory=lambda: sized("tiny"))
     representation: RepresentationConfig = RepresentationConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
-    plausibility: PlausibilityConfig = PlausibilityConfig()
+    chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""

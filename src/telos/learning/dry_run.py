@@ -237,7 +237,7 @@ def _frame_bytes(spec: StreamSpec) -> int:
 
 def _files(modules: Modules) -> dict[str, int]:
     stored = _tensor_bytes(modules)
-    kept = (modules.model, modules.critic, modules.plausibility)
+    kept = (modules.model, modules.critic)
     final = sum(_tensor_bytes(module) for module in kept)
     trained = sum(p.numel() * p.element_size() for p in modules.parameters())
     return {

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from telos.cost.critic import Network, build_critic
-from telos.cost.plausibility import PlausibilityNetwork
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.data.statistics import of_recording
 from telos.envs.world import WorldSpec
+from telos.learning.chart import Chart
 from telos.learning.config import TrainConfig
 from telos.learning.critic import slow_copy
 from telos.learning.losses import InverseDynamics
@@ -27,7 +27,7 @@ class Modules(nn.Module):
     Args:
         model: Encoder and predictor.
         inverse: The head of the inverse-dynamics term.
-        plausibility: What recognises impossible states.
+        chart: Coordinates in which actions are displacements.
         critic: The temporal distance; its slow copy is made here.
     """
 
@@ -35,12 +35,12 @@ class Modules(nn.Module):
         self,
         model: JEPA,
         inverse: InverseDynamics,
-        plausibility: PlausibilityNetwork,
+        chart: Chart,
         critic: Network,
     ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
-        self.plausibility = plausibility
+        self.chart = chart
         self.target = slow_copy(critic)
 
 
@@ -67,10 +67,8 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
         config.critic.width,
     )
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
-    plausibility = PlausibilityNetwork(
-        config.model.latent_dim, config.plausibility.width
-    )
-    return Modules(model, inverse, plausibility, critic)
+    chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
+    return Modules(model, inverse, chart, critic)
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -80,7 +78,7 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "encoder": (model.perception, model.head),
         "predictor": (model.predictor,),
         "inverse dynamics": (modules.inverse,),
-        "plausibility": (modules.plausibility,),
+        "chart": (modules.chart,),
         "critic": (modules.critic,),
     }
     return {

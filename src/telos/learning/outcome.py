@@ -106,14 +106,11 @@ def save_trained(
     tensors, world_model = pack_world_model(modules.model)
     critic = modules.critic
     tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
-    plausible = modules.plausibility
-    tensors |= {f"plausibility/{k}": v for k, v in plausible.state_dict().items()}
     for name, readout in readouts.items():
         tensors |= {f"readout/{name}/{k}": v for k, v in readout.tensors().items()}
     description: dict[str, Any] = {
         "world_model": world_model,
         "critic": critic_description(critic),
-        "plausibility": {"width": plausible.width},
         "typical_change": typical_change(latents, modules.model),
         "readouts": {name: r.description() for name, r in readouts.items()},
         "spec": spec_to_json(latents.spec),

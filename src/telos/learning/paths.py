@@ -56,11 +56,17 @@ class PathsPhase:
         return {}
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Squared error of the discounted distance."""
+        """Expectile regression on the discounted distance.
+
+        A way through a recording may be a detour, never a short cut: of the lengths
+        found for like pairs, the lower ones are nearer to the distance.
+        """
         now, goal, steps = self.batch(step)
         value = self.critic(now, goal)
         error = 1 - self.config.discount**steps - value
-        return error.square().mean(), {
+        expectile = self.config.expectile
+        weight = torch.where(error > 0, expectile, 1 - expectile)
+        return (weight * error.square()).mean(), {
             "value": value.mean().detach(),
             "error": error.abs().mean().detach(),
         }

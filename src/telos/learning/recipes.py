@@ -9,11 +9,11 @@ from telos.learning.config import TrainConfig
 from telos.world_model import sized
 
 STEPS: dict[Size, tuple[int, int, int, int]] = {
-    "tiny": (2700, 3000, 600, 3000),
-    "small": (8000, 8000, 4000, 10000),
-    "base": (40000, 40000, 8000, 40000),
+    "tiny": (2700, 3000, 1000, 3000),
+    "small": (8000, 8000, 2000, 10000),
+    "base": (40000, 40000, 4000, 40000),
 }
-"""Steps of representation, dynamics, plausibility and critic."""
+"""Steps of representation, dynamics, chart and critic."""
 
 
 def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
@@ -35,6 +35,6 @@ def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
         config,
         representation=replace(config.representation, steps=steps[0]),
         dynamics=replace(config.dynamics, steps=steps[1]),
-        plausibility=replace(config.plausibility, steps=steps[2]),
+        chart=replace(config.chart, steps=steps[2]),
         critic=replace(config.critic, steps=steps[3]),
     )

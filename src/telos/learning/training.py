@@ -10,6 +10,7 @@ import numpy as np
 from telos.data.recording import Recording
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
+from telos.learning.chart import ChartPhase
 from telos.learning.config import TrainConfig
 from telos.learning.critic import CriticPhase
 from telos.learning.dynamics import DynamicsPhase
@@ -18,14 +19,13 @@ from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_verdict
 from telos.learning.paths import PathsPhase
-from telos.learning.plausibility import PlausibilityPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run
 from telos.runtime import Runtime
 from telos.world_model import JEPA
 
-ORDER = ("representation", "dynamics", "plausibility", "critic")
+ORDER = ("representation", "dynamics", "chart", "critic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def representation_phase(
 def latent_phase(
     name: str, config: TrainConfig, modules: Modules, latents: Recording
 ) -> Phase:
-    """Phase 2 to 4 (`dynamics`, `plausibility`, `critic`), on encoded frames.
+    """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
 
     Raises:
         ValueError: If no episode is long enough for a window.
@@ -151,10 +151,8 @@ def latent_phase(
     model = modules.model
     if name == "critic":
         return _critic_phase(config, modules, latents)
-    if name == "plausibility":
-        return PlausibilityPhase(
-            modules.plausibility, model, latents, config.plausibility, seed=config.seed
-        )
+    if name == "chart":
+        return ChartPhase(modules.chart, model, latents, config.chart, seed=config.seed)
     return DynamicsPhase(model, latents, config.dynamics, seed=config.seed)
 
 
@@ -168,7 +166,7 @@ def _critic_phase(
         return CriticPhase(
             critic, target, latents, settings, frame_skip=skip, seed=seed
         )
-    ways = find_ways(latents, modules.inverse, settings, frame_skip=skip, seed=seed)
+    ways = find_ways(latents, modules.chart, settings, frame_skip=skip, seed=seed)
     return PathsPhase(modules.critic, latents, ways, settings, seed=seed)
 
 

@@ -3,8 +3,10 @@
 The frames of an episode are the nodes of a graph. Frames that follow each other are
 joined, and so are frames that lie within an action of each other: where the agent came
 back to a place, ways meet and can be recombined. How far apart two states are is read
-off the linear part of the inverse dynamics, which maps a change of the state to the
-action that makes it.
+off the chart, in which an action is a displacement.
+
+A recording knows no shorter ways than the agent could take, but longer ones: lengths
+are upper bounds of the distance.
 
 Source: Eysenbach et al. 2019, "Search on the replay buffer" (1906.05253), for distances
 over recorded states; there every edge comes from a learned value.
@@ -20,9 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from telos.data.recording import Recording
+from telos.learning.chart import Chart
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
-from telos.learning.losses import InverseDynamics
 
 CHUNK = 32
 """Pieces whose ways are searched at once."""
@@ -48,7 +50,7 @@ class Ways:
 @torch.no_grad()
 def find_ways(
     latents: Recording,
-    inverse: InverseDynamics,
+    chart: Chart,
     config: CriticConfig,
     *,
     frame_skip: int = 1,
@@ -58,7 +60,7 @@ def find_ways(
 
     Args:
         latents: Episodes with latents as the only stream.
-        inverse: Says how far apart two states are.
+        chart: Says how far apart two states are.
         config: How long pieces are and what counts as close.
         frame_skip: Environment steps per model step.
         seed: Decides the goals from other episodes.
@@ -73,17 +75,17 @@ def find_ways(
             "found; record longer episodes"
         )
     states = torch.from_numpy(latents.observations[LATENT])
-    states = states.to(inverse.linear.weight.device)
-    chart = inverse.chart(states[:, : inverse.linear.in_features]) / frame_skip**0.5
+    states = states[:, : chart.state_dim].to(chart.linear.weight.device)
+    places = chart(states) / frame_skip**0.5
     owner = np.repeat(np.arange(latents.num_episodes), latents.lengths)
     rng = np.random.default_rng((seed, 5))
     goals, lengths = [], []
     for first in range(0, len(frames), CHUNK):
         rows = frames[first : first + CHUNK]
-        within = _shortest(chart[torch.from_numpy(rows)], config.reach)
+        within = _shortest(places[torch.from_numpy(rows)], config.reach)
         others = rng.integers(0, len(owner), (len(rows), CANDIDATES * FOREIGN))
         others = np.where(owner[others] == owner[rows[:, :1]], -1, others)
-        to_others = _extend(within, chart, rows, others, config.foreign_reach)
+        to_others = _extend(within, places, rows, others, config.foreign_reach)
         kept = np.argsort(~np.isfinite(to_others[:, 0]), axis=1, kind="stable")
         kept = kept[:, :FOREIGN]
         goals.append(np.concatenate([rows, np.take_along_axis(others, kept, 1)], 1))
@@ -131,15 +133,15 @@ def _shortest(places: Float[Tensor, "P T A"], reach: float) -> Float[Tensor, "P 
 
 def _extend(
     within: Float[Tensor, "P T T"],
-    chart: Float[Tensor, "N A"],
+    places: Float[Tensor, "N A"],
     rows: Int[np.ndarray, "P T"],
     others: Int[np.ndarray, "P M"],
     reach: float,
 ) -> Float[np.ndarray, "P T M"]:
     """Ways to other frames: to a frame of the piece close by, and on from there."""
     found = np.empty((*rows.shape, others.shape[1]), np.float32)
-    goals = chart[torch.from_numpy(np.maximum(others, 0))]
-    last = torch.cdist(chart[torch.from_numpy(rows)], goals)
+    goals = places[torch.from_numpy(np.maximum(others, 0))]
+    last = torch.cdist(places[torch.from_numpy(rows)], goals)
     none = torch.from_numpy(others < 0).to(last.device).unsqueeze(1)
     last = last.masked_fill((last > reach) | none, torch.inf)
     for index in range(len(rows)):

@@ -3,7 +3,9 @@
 A planner that is wrong about a wall is wrong again at the next step: nothing has
 changed, so the same future looks best. The memory stores where and for which action an
 imagined state missed the observed one, and by how much. Imagination that comes near
-adds the remembered miss, so that a future that was refuted is not believed twice.
+adds the remembered miss, so that a future that was refuted is not believed twice. What
+is remembered can be wrong in its turn, where a miss reaches too far: then it is
+experience that refutes the memory, and is kept beside it.
 
 Source: LeCun 2022, section 3.1 (the short-term memory as a key-value store that the
 world model queries and updates); Nadaraya 1964 for the weighted mean.
@@ -15,10 +17,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from telos.types import Correction, Trajectory
+
+SHARPER = 4.0
+"""Inverse ratio of the variances of the two kernels, of the mean and of the trust."""
+NOWHERE = -1e9
+"""Logarithm of the nearness of a slot that holds nothing; finite, as an environment may
+remember nothing at all."""
 
 
 class CorrectableDynamics(Protocol):
@@ -44,11 +52,14 @@ class MemoryConfig:
     """Root mean square length of a state's change in one model step; sets the scale."""
     capacity: int = 64
     """Misses that an episode keeps; the oldest is overwritten."""
-    surprise: float = 0.6
-    """Smallest miss that is kept, in typical changes."""
-    state_reach: float = 2.0
+    surprise: float = 0.25
+    """Smallest miss that is kept, as a share of the change that was imagined or
+    observed, whichever is larger."""
+    noise: float = 0.1
+    """Smallest miss that is kept, in typical changes: states at rest flicker."""
+    state_reach: float = 1.4
     """Standard deviation of the kernel on states, in typical changes."""
-    action_reach: float = 0.7
+    action_reach: float = 0.3
     """Standard deviation of the kernel on actions, which lie in [-1, 1]."""
 
 
@@ -82,6 +93,11 @@ class Corrections:
         self._count = torch.zeros(num_envs, dtype=torch.long, device=where)
 
     @property
+    def count(self) -> Int[Tensor, "B"]:
+        """How often each environment was surprised in this episode."""
+        return self._count
+
+    @property
     def is_empty(self) -> bool:
         """Whether no environment remembers anything."""
         return not bool(self._count.any())
@@ -94,13 +110,19 @@ class Corrections:
         predicted: Float[Tensor, "B Z"],
         observed: Float[Tensor, "B Z"],
     ) -> Bool[Tensor, "B"]:
-        """Keep the misses that are large enough; says which are.
+        """Keep what was not expected; says where that was.
 
-        The prediction has to be the world model's own, uncorrected one.
+        Expected is the world model's own prediction, which is given, with what is
+        remembered added to it. Kept is the miss of the prediction alone, so that what
+        was remembered wrongly is put right by a miss of zero.
         """
         miss = observed - predicted
-        least = self.config.surprise * self.config.typical_change
-        surprising = miss.norm(dim=-1) > least
+        known = torch.zeros_like(miss) if self.is_empty else self.correct(state, action)
+        expected = predicted + known - state
+        change = torch.maximum((observed - state).norm(dim=-1), expected.norm(dim=-1))
+        least = self.config.noise * self.config.typical_change
+        least = (self.config.surprise * change).clamp_min(least)
+        surprising = (miss - known).norm(dim=-1) > least
         envs = surprising.nonzero()[:, 0]
         slot = self._count[envs] % self.config.capacity
         self._states[envs, slot] = state[envs]
@@ -116,7 +138,9 @@ class Corrections:
         """What to add to predictions: the mean of misses, weighted by nearness.
 
         N is a multiple of B, sorted by environment. The nearest memory says how much
-        of the mean counts: many distant ones do not add up to a near one.
+        of the mean counts: many distant ones do not add up to a near one. The mean is
+        taken with a kernel half as wide, so that what was experienced right here
+        outweighs what is remembered of around here.
         """
         config, num_envs = self.config, len(self._count)
         rows = states.view(num_envs, -1, states.shape[-1])
@@ -124,15 +148,15 @@ class Corrections:
         reach = config.state_reach * config.typical_change
         apart = (torch.cdist(rows, self._states) / reach).square()
         apart = apart + (torch.cdist(taken, self._actions) / config.action_reach) ** 2
-        weight = torch.exp(-0.5 * apart) * self._used().unsqueeze(1)
-        total = weight.sum(-1, keepdim=True).clamp_min(1e-12)
-        trust = weight.amax(-1, keepdim=True)
-        return (trust * (weight @ self._misses) / total).view(states.shape)
+        nearness = (-0.5 * apart).masked_fill(self._empty().unsqueeze(1), NOWHERE)
+        trust = nearness.amax(-1, keepdim=True).exp()
+        mean = torch.softmax(SHARPER * nearness, dim=-1) @ self._misses
+        return (trust * mean).view(states.shape)
 
-    def _used(self) -> Float[Tensor, "B M"]:
-        """One for slots that hold something."""
+    def _empty(self) -> Bool[Tensor, "B M"]:
+        """Whether a slot holds nothing yet."""
         slots = torch.arange(self.config.capacity, device=self._count.device)
-        return (slots < self._count.unsqueeze(1)).float()
+        return slots >= self._count.unsqueeze(1)
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,18 @@ FRONT_CURVES = 6
 TITLES = {
     "representation": "Representation",
     "dynamics": "Dynamics",
-    "plausibility": "Plausibility",
+    "chart": "Chart",
     "critic": "Critic",
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
     "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
-    "plausibility": "What recognises imagined states that cannot be.",
+    "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",
-    "told_apart": "share of states told apart; 0.5 is imagination like observation",
+    "typical_error": "median error of an action read off the chart, full action = 1",
     "prediction_skill": "1 is perfect, 0 is copying the last state",
     "effective_rank": "dimensions really in use; a fall is a collapse",
     "within_share": "variance inside episodes; near 0 only the layout is encoded",

@@ -31,6 +31,10 @@ ARRIVAL = 2.0
 """Distance at which a visited place counts as reached, pixels."""
 BEYOND, NEAR_DOOR = 0.5, 0.25
 """Shares of visited places that lie in the other room, and around the door."""
+TOUCHING = 0.3
+"""Share of visited places that lie at the dividing wall, where layouts differ most."""
+SKIN = 1.0
+"""Depth in the wall of such a place, pixels: who goes there pushes against it."""
 CLEAR = sim.WALL_HALF + sim.RADIUS + 1.0
 """Distance from the middle of the wall at which a visitor lines up, pixels."""
 
@@ -114,6 +118,9 @@ class TwoRoomsPolicy:
         around = np.clip(_beside(around, wall), low, sim.SIZE - low)
         place = np.where(uniform[:, 3:4] < BEYOND, beyond, anywhere)
         place = np.where(uniform[:, 3:4] > 1 - NEAR_DOOR, around, place)
+        at_wall = np.where(place[:, 0] < wall, wall - SKIN, wall + SKIN)
+        touching = uniform[:, 0] < TOUCHING
+        place[:, 0] = np.where(touching, at_wall, place[:, 0])
         self._target = np.where(done[:, None], place, self._target)
 
 

@@ -46,14 +46,6 @@ class InverseDynamics(nn.Module):
         error = (mean - actions).square()
         return 0.5 * (error / variance + variance.log()).mean()
 
-    def chart(self, state: Float[Tensor, "N Z"]) -> Float[Tensor, "N A"]:
-        """Coordinates in which an action of size one is a step of length one.
-
-        The linear part, applied to states instead of to their changes. Meaningful where
-        actions displace; where they accelerate, it is not.
-        """
-        return CHANGE_SCALE * state @ self.linear.weight.T
-
     def recover(
         self, state: Float[Tensor, "B T1 Z"]
     ) -> tuple[Float[Tensor, "B T A"], Float[Tensor, "B T A"]]:
