@@ -21,6 +21,7 @@ from telos.envs.world import StreamSpec
 from telos.learning.latents import encode_recording
 from telos.learning.modules import build_modules
 from telos.learning.outcome import fit_readouts, save_trained
+from telos.memory import BothBeliefs
 from telos.runs import Run
 from telos.types import Trajectory
 
@@ -91,8 +92,11 @@ def test_guardrails_belong_to_the_agent_that_is_built(folder: Path) -> None:
     zone = KeepOutDisc(
         readout=parts.readouts["position"], center=(500.0, 0.0), radius=1.0
     )
-    assert parts.build((zone,)).guardrails == (zone,)
+    guarded = parts.build((zone,))
+    assert guarded.guardrails == (zone,)
     assert parts.build(()).guardrails == ()
+    assert guarded.shield is not None
+    assert isinstance(guarded.shield.dynamics, BothBeliefs)
 
 
 def test_another_world_is_refused_in_words(folder: Path) -> None:

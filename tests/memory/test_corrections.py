@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
+from telos.actor import Shield
+from telos.cost import Bound, identity_readout
+from telos.memory import BothBeliefs, CorrectedDynamics, Corrections, MemoryConfig
 from telos.types import Correction, Trajectory
 
 CONFIG = MemoryConfig(typical_change=1.0, capacity=4)
@@ -169,3 +171,32 @@ def test_rows_of_candidates_belong_to_their_environment(candidates: int) -> None
     end = memory.rollout(both[:, None], actions).states[:, :, 0, -1]
     torch.testing.assert_close(end[1], (FAR + 2 * RIGHT).expand(candidates, -1))
     assert (end[0, :, 0] < 0.6).all()
+
+
+def test_a_memory_cannot_talk_a_guardrail_away() -> None:
+    """It believes in a wall between the agent and the edge; the model does not."""
+    memory = remembering()
+    bump(memory, HERE, RIGHT)
+    edge = Bound(readout=identity_readout(2, [0], unit="m"), high=0.5)
+    state = HERE[:, None]
+    fooled = Shield(dynamics=memory, guardrails=[edge], horizon=1)
+    assert fooled.certify(state, RIGHT).status == ("certified",), "the control"
+    careful = Shield(dynamics=BothBeliefs(memory), guardrails=[edge], horizon=1)
+    assert careful.certify(state, RIGHT).status == ("backup",)
+    assert careful.certify(state, LEFT).status == ("certified",)
+
+
+def test_what_only_the_memory_knows_to_be_unsafe_is_unsafe() -> None:
+    memory = remembering()
+    memory.observe(HERE[:, None], RIGHT, (HERE + 2 * RIGHT)[:, None])
+    edge = Bound(readout=identity_readout(2, [0], unit="m"), high=1.5)
+    for believed in (memory, BothBeliefs(memory)):
+        shield = Shield(dynamics=believed, guardrails=[edge], horizon=1)
+        assert shield.certify(HERE[:, None], RIGHT).status == ("backup",)
+    plain = Shield(dynamics=Drift(), guardrails=[edge], horizon=1)
+    assert plain.certify(HERE[:, None], RIGHT).status == ("certified",), "the control"
+
+
+def test_both_beliefs_are_one_without_memories() -> None:
+    both = BothBeliefs(remembering())
+    assert both.rollout(HERE[:, None], RIGHT[:, None, None]).states.shape[2] == 1

@@ -120,7 +120,7 @@ def _run_phases(
 
 def representation_phase(
     config: TrainConfig, modules: Modules, recording: Recording
-) -> Phase:
+) -> RepresentationPhase:
     """Phase 1, on prepared frames.
 
     Raises:

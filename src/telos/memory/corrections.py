@@ -199,3 +199,31 @@ class CorrectedDynamics:
         return self.dynamics.rollout(
             state, actions, futures=futures, generator=generator, correction=known
         )
+
+
+@dataclass(frozen=True)
+class BothBeliefs:
+    """What the world model says and what the memory makes of it, side by side.
+
+    Both are futures of the same candidate, so that a guardrail, which takes the worst
+    future, holds in both. A memory that believes in a wall which is not there cannot
+    make a way look safe that the world model knows to be unsafe.
+    """
+
+    corrected: CorrectedDynamics
+
+    def rollout(
+        self,
+        state: Float[Tensor, "B T D"],
+        actions: Float[Tensor, "B S H A"],
+        futures: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Trajectory:
+        """See `telos.types.Dynamics`; twice as many futures once there is a memory."""
+        corrected = self.corrected
+        known = corrected.rollout(state, actions, futures, generator)
+        if corrected.corrections.is_empty:
+            return known
+        told = corrected.dynamics.rollout(state, actions, futures, generator)
+        both = torch.cat([told.states, known.states], dim=2)
+        return Trajectory(states=both, actions=actions)
