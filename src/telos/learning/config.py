@@ -93,7 +93,7 @@ class CriticConfig:
     differences) or quasimetric (the same, with the triangle inequality built in)."""
     steps: int = 3000
     batch: int = 1024
-    width: int = 256
+    width: int = 128
     piece: int = 300
     """Frames among which shortest ways are searched; longer episodes are cut."""
     reach: float = 1.5

@@ -143,20 +143,20 @@ class Corrections:
         outweighs what is remembered of around here.
         """
         config, num_envs = self.config, len(self._count)
+        # Slots that no environment has filled yet would only cost time.
+        slots = torch.arange(self.config.capacity, device=self._count.device)
+        slots = slots[: int(self._count.max())]
         rows = states.view(num_envs, -1, states.shape[-1])
         taken = actions.view(num_envs, -1, actions.shape[-1])
         reach = config.state_reach * config.typical_change
-        apart = (torch.cdist(rows, self._states) / reach).square()
-        apart = apart + (torch.cdist(taken, self._actions) / config.action_reach) ** 2
-        nearness = (-0.5 * apart).masked_fill(self._empty().unsqueeze(1), NOWHERE)
+        apart = torch.cdist(rows / reach, self._states[:, slots] / reach).square_()
+        actions_apart = torch.cdist(taken, self._actions[:, slots])
+        apart += (actions_apart / config.action_reach).square_()
+        empty = slots >= self._count.unsqueeze(1)
+        nearness = apart.mul_(-0.5).masked_fill_(empty.unsqueeze(1), NOWHERE)
         trust = nearness.amax(-1, keepdim=True).exp()
-        mean = torch.softmax(SHARPER * nearness, dim=-1) @ self._misses
+        mean = torch.softmax(SHARPER * nearness, dim=-1) @ self._misses[:, slots]
         return (trust * mean).view(states.shape)
-
-    def _empty(self) -> Bool[Tensor, "B M"]:
-        """Whether a slot holds nothing yet."""
-        slots = torch.arange(self.config.capacity, device=self._count.device)
-        return slots >= self._count.unsqueeze(1)
 
 
 @dataclass(frozen=True)
