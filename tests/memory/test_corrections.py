@@ -181,7 +181,9 @@ def test_a_memory_cannot_talk_a_guardrail_away() -> None:
     state = HERE[:, None]
     fooled = Shield(dynamics=memory, guardrails=[edge], horizon=1)
     assert fooled.certify(state, RIGHT).status == ("certified",), "the control"
-    careful = Shield(dynamics=BothBeliefs(memory), guardrails=[edge], horizon=1)
+    careful = Shield(
+        dynamics=BothBeliefs(Drift(), memory), guardrails=[edge], horizon=1
+    )
     assert careful.certify(state, RIGHT).status == ("backup",)
     assert careful.certify(state, LEFT).status == ("certified",)
 
@@ -190,13 +192,8 @@ def test_what_only_the_memory_knows_to_be_unsafe_is_unsafe() -> None:
     memory = remembering()
     memory.observe(HERE[:, None], RIGHT, (HERE + 2 * RIGHT)[:, None])
     edge = Bound(readout=identity_readout(2, [0], unit="m"), high=1.5)
-    for believed in (memory, BothBeliefs(memory)):
+    for believed in (memory, BothBeliefs(Drift(), memory)):
         shield = Shield(dynamics=believed, guardrails=[edge], horizon=1)
         assert shield.certify(HERE[:, None], RIGHT).status == ("backup",)
     plain = Shield(dynamics=Drift(), guardrails=[edge], horizon=1)
     assert plain.certify(HERE[:, None], RIGHT).status == ("certified",), "the control"
-
-
-def test_both_beliefs_are_one_without_memories() -> None:
-    both = BothBeliefs(remembering())
-    assert both.rollout(HERE[:, None], RIGHT[:, None, None]).states.shape[2] == 1

@@ -20,6 +20,7 @@ from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.configurator import Configuration
+from telos.memory import BothBeliefs
 from telos.types import (
     Affect,
     Certified,
@@ -75,6 +76,13 @@ class Memory(Protocol):
         ...
 
 
+def _believed(world_model: Dynamics, imagination: Dynamics | None) -> Dynamics:
+    """What a guardrail has to hold in."""
+    if imagination is None:
+        return world_model
+    return BothBeliefs(world_model, imagination)
+
+
 ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
 """From the encoded goal to what is wanted."""
 
@@ -89,8 +97,9 @@ class Agent:
         guardrails: Hard constraints that planner and shield enforce.
         shield: The last gate; built from the guardrails if there are any.
         replan_every: Model steps for which a plan is followed.
-        imagination: What planner and shield imagine with, where it is more than the
-            world model: one that remembers what it got wrong in this episode.
+        imagination: What the planner imagines with, where it is more than the world
+            model: one that remembers what it got wrong in this episode. The shield
+            then wants every margin to hold in both.
         memories: What is told of every step, in this order.
         device: Where tensors live.
     """
@@ -114,7 +123,10 @@ class Agent:
         self.guardrails = tuple(guardrails)
         self.device = torch.device(device)
         if shield is None and self.guardrails:
-            shield = Shield(dynamics=self._dynamics, guardrails=self.guardrails)
+            shield = Shield(
+                dynamics=_believed(world_model, imagination),
+                guardrails=self.guardrails,
+            )
         self.shield = shield
         self._make_objective = objective
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
@@ -130,6 +142,8 @@ class Agent:
         *,
         world_model: WorldModel,
         offered: Callable[[Tensor], Mapping[str, Objective]],
+        imagination: Dynamics | None = None,
+        memories: Sequence[Memory] = (),
         device: torch.device | str = "cpu",
     ) -> Agent:
         """An agent that deliberates as the configurator said.
@@ -138,6 +152,8 @@ class Agent:
             configuration: Planner, weights, guardrails and replanning.
             world_model: Encodes observations and imagines.
             offered: From the encoded goal to the objectives that weights may name.
+            imagination: As for an agent that is put together by hand.
+            memories: Likewise.
             device: Where tensors live.
         """
         return cls(
@@ -146,6 +162,8 @@ class Agent:
             planner=configuration.build_planner(),
             guardrails=[rail.to(device) for rail in configuration.guardrails],
             replan_every=configuration.replan_every,
+            imagination=imagination,
+            memories=memories,
             device=device,
         )
 

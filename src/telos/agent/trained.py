@@ -9,14 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
-from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig, Shield
+from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
 from telos.agent.agent import Agent
 from telos.cost import LatentGoal, ObjectiveAlgebra, Running, Terminal
 from telos.cost.critic import CriticGoal, Network, build_critic
 from telos.cost.readout import ReadOut, read_out_from
 from telos.data.schema import spec_difference, spec_from_json
 from telos.envs.world import WorldSpec
-from telos.memory import BothBeliefs, CorrectedDynamics, Corrections, MemoryConfig
+from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
 from telos.runtime import choose_runtime
 from telos.types import Guardrail, Objective
@@ -99,7 +99,6 @@ def load_agent(
             objective=objective_factory(critic, settings),
             planner=make_planner(settings, model.config.action_dim),
             guardrails=guardrails,
-            shield=_shield(memory, guardrails),
             replan_every=settings.replan_every,
             imagination=memory,
             memories=[memory] if memory else [],
@@ -136,15 +135,6 @@ def _memory(
     config = MemoryConfig(typical_change=change, capacity=settings.memory)
     shape = model.config.state_dim, model.config.action_dim
     return CorrectedDynamics(model, Corrections(config, *shape, device=device))
-
-
-def _shield(
-    memory: CorrectedDynamics | None, guardrails: Sequence[Guardrail]
-) -> Shield | None:
-    """A gate that trusts neither world model nor memory alone."""
-    if memory is None or not guardrails:
-        return None
-    return Shield(dynamics=BothBeliefs(memory), guardrails=guardrails)
 
 
 def _at_the_end_and_along(

@@ -22,6 +22,7 @@ from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.learning.config import ChartConfig
 from telos.learning.latents import LATENT
+from telos.learning.losses import gaussian_misfit
 from telos.learning.losses.inverse import CHANGE_SCALE, VARIANCE_FLOOR
 from telos.world_model import JEPA
 
@@ -31,9 +32,6 @@ class Chart(nn.Module):
 
     Where the agent pushes against a wall no action is a displacement. A second network
     says how much each transition tells, so that such steps do not bend the chart.
-
-    Source of the likelihood: Nix and Weigend 1994, "Estimating the mean and variance of
-    the target probability distribution", equation 1.
     """
 
     def __init__(self, state_dim: int, action_dim: int, width: int) -> None:
@@ -105,5 +103,5 @@ class ChartPhase:
         device = self.chart.linear.weight.device
         state = window.observations[LATENT][..., : self.chart.state_dim].to(device)
         error, variance = self.chart.errors(state, window.actions.to(device))
-        loss = 0.5 * (error.square() / variance + variance.log()).mean()
-        return loss, {"typical_error": error.abs().detach().median()}
+        typical = error.abs().detach().median()
+        return gaussian_misfit(error, variance), {"typical_error": typical}

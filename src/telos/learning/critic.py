@@ -21,6 +21,7 @@ from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
+from telos.learning.losses import expectile_loss
 
 FAR = 10**6
 """Steps to a goal that was not seen after the start: the recording sets no limit."""
@@ -90,11 +91,8 @@ class CriticPhase:
         with torch.no_grad():
             wanted = self._wanted(pairs)
         error = wanted - value
-        expectile = self.config.expectile
         # A target below the value says that someone was faster: it weighs more.
-        weight = torch.where(error < 0, 1 - expectile, expectile)
-        loss = (weight * error.square()).mean()
-        return loss, {
+        return expectile_loss(error, self.config.expectile), {
             "value": value.mean().detach(),
             "error": error.abs().mean().detach(),
         }

@@ -17,6 +17,7 @@ from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
+from telos.learning.losses import expectile_loss
 from telos.learning.ways import Ways
 
 
@@ -64,9 +65,7 @@ class PathsPhase:
         now, goal, steps = self.batch(step)
         value = self.critic(now, goal)
         error = 1 - self.config.discount**steps - value
-        expectile = self.config.expectile
-        weight = torch.where(error > 0, expectile, 1 - expectile)
-        return (weight * error.square()).mean(), {
+        return expectile_loss(error, self.config.expectile), {
             "value": value.mean().detach(),
             "error": error.abs().mean().detach(),
         }

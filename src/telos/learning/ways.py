@@ -1,12 +1,12 @@
 """Shortest ways through what was recorded: the critic's targets, nothing guessed.
 
 The frames of an episode are the nodes of a graph. Frames that follow each other are
-joined, and so are frames that lie within an action of each other: where the agent came
-back to a place, ways meet and can be recombined. How far apart two states are is read
+joined, and so are frames that lie close together: where the agent came back to a place,
+ways meet and can be recombined. How far apart two states are is read
 off the chart, in which an action is a displacement.
 
-A recording knows no shorter ways than the agent could take, but longer ones: lengths
-are upper bounds of the distance.
+A recording knows longer ways than the agent could take, and hardly shorter ones (where
+a wall is thinner than frames may lie apart): lengths are nearly upper bounds.
 
 Source: Eysenbach et al. 2019, "Search on the replay buffer" (1906.05253), for distances
 over recorded states; there every edge comes from a learned value.

@@ -117,7 +117,7 @@ class Corrections:
         was remembered wrongly is put right by a miss of zero.
         """
         miss = observed - predicted
-        known = torch.zeros_like(miss) if self.is_empty else self.correct(state, action)
+        known = self.correct(state, action)
         expected = predicted + known - state
         change = torch.maximum((observed - state).norm(dim=-1), expected.norm(dim=-1))
         least = self.config.noise * self.config.typical_change
@@ -142,6 +142,8 @@ class Corrections:
         taken with a kernel half as wide, so that what was experienced right here
         outweighs what is remembered of around here.
         """
+        if self.is_empty:
+            return torch.zeros_like(states)
         config, num_envs = self.config, len(self._count)
         # Slots that no environment has filled yet would only cost time.
         slots = torch.arange(self.config.capacity, device=self._count.device)
@@ -199,31 +201,3 @@ class CorrectedDynamics:
         return self.dynamics.rollout(
             state, actions, futures=futures, generator=generator, correction=known
         )
-
-
-@dataclass(frozen=True)
-class BothBeliefs:
-    """What the world model says and what the memory makes of it, side by side.
-
-    Both are futures of the same candidate, so that a guardrail, which takes the worst
-    future, holds in both. A memory that believes in a wall which is not there cannot
-    make a way look safe that the world model knows to be unsafe.
-    """
-
-    corrected: CorrectedDynamics
-
-    def rollout(
-        self,
-        state: Float[Tensor, "B T D"],
-        actions: Float[Tensor, "B S H A"],
-        futures: int = 1,
-        generator: torch.Generator | None = None,
-    ) -> Trajectory:
-        """See `telos.types.Dynamics`; twice as many futures once there is a memory."""
-        corrected = self.corrected
-        known = corrected.rollout(state, actions, futures, generator)
-        if corrected.corrections.is_empty:
-            return known
-        told = corrected.dynamics.rollout(state, actions, futures, generator)
-        both = torch.cat([told.states, known.states], dim=2)
-        return Trajectory(states=both, actions=actions)

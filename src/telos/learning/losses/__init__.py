@@ -2,6 +2,8 @@
 
 from telos.learning.losses.inverse import InverseDynamics as InverseDynamics
 from telos.learning.losses.prediction import prediction_loss as prediction_loss
+from telos.learning.losses.regression import expectile_loss as expectile_loss
+from telos.learning.losses.regression import gaussian_misfit as gaussian_misfit
 from telos.learning.losses.sigreg import sigreg as sigreg
 from telos.learning.losses.temporal import invariance as invariance
 from telos.learning.losses.temporal import smoothness as smoothness

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from telos.learning.losses.regression import gaussian_misfit
+
 CHANGE_SCALE = 10.0
 """States have about unit variance and change by a tenth of it per step."""
 VARIANCE_FLOOR = 1e-3
@@ -21,9 +23,6 @@ class InverseDynamics(nn.Module):
     also says how sure it is. Where the agent pushes against a wall no state tells the
     action; under a plain squared error these steps outweigh all others after a few
     hundred steps, and the states get no more precise.
-
-    Source of the likelihood: Nix and Weigend 1994, "Estimating the mean and variance of
-    the target probability distribution", equation 1.
     """
 
     def __init__(self, state_dim: int, action_dim: int, width: int = 128) -> None:
@@ -43,8 +42,7 @@ class InverseDynamics(nn.Module):
     ) -> Float[Tensor, ""]:
         """Mean negative log-likelihood of the actions, without its constant."""
         mean, variance = self.recover(state)
-        error = (mean - actions).square()
-        return 0.5 * (error / variance + variance.log()).mean()
+        return gaussian_misfit(mean - actions, variance)
 
     def recover(
         self, state: Float[Tensor, "B T1 Z"]
