@@ -9,10 +9,11 @@ import torch
 from tests.learning.worlds import from_latents
 
 from telos.data.recording import Recording
-from telos.learning.chart import Chart, ChartPhase
+from telos.learning.chart import ChartPhase
 from telos.learning.config import ChartConfig, OptimiserConfig
 from telos.learning.loop import make_optimiser, train_step
 from telos.runtime import Runtime
+from telos.world_model import Chart
 
 CPU = Runtime(device="cpu", dtype="float32", threads=1, reasons=())
 CONFIG = ChartConfig(

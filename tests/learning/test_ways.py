@@ -11,11 +11,11 @@ from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
 from telos.data.recording import Recording
-from telos.learning.chart import Chart
 from telos.learning.config import CriticConfig, OptimiserConfig
-from telos.learning.losses.inverse import CHANGE_SCALE
 from telos.learning.paths import PathsPhase
 from telos.learning.ways import Ways, find_ways
+from telos.world_model import Chart
+from telos.world_model.chart import CHANGE_SCALE
 
 CONFIG = CriticConfig(reach=0.5, foreign_reach=0.5, discount=0.9)
 

@@ -1,6 +1,7 @@
 """The agent: perception, world model, cost, actor and shield, wired as in the figure.
 
-    observation -> encode -> remember -> imagine, cost, search -> shield -> action
+    observation -> encode -> remember -> route -> imagine, cost, search -> shield
+                                                                          -> action
 
 Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 3.1.
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
+from telos.actor.waypoints import Waypoints
 from telos.configurator import Configuration
 from telos.memory import BothBeliefs
 from telos.types import (
@@ -101,6 +103,8 @@ class Agent:
             model: one that remembers what it got wrong in this episode. The shield
             then wants every margin to hold in both.
         memories: What is told of every step, in this order.
+        waypoints: The higher level, where there is one: says which state on the way
+            the planner should aim at.
         device: Where tensors live.
     """
 
@@ -115,9 +119,11 @@ class Agent:
         replan_every: int = 1,
         imagination: Dynamics | None = None,
         memories: Sequence[Memory] = (),
+        waypoints: Waypoints | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.world_model = world_model
+        self.waypoints = waypoints
         self.memories = tuple(memories)
         self._dynamics: Dynamics = imagination or world_model
         self.guardrails = tuple(guardrails)
@@ -144,6 +150,7 @@ class Agent:
         offered: Callable[[Tensor], Mapping[str, Objective]],
         imagination: Dynamics | None = None,
         memories: Sequence[Memory] = (),
+        waypoints: Waypoints | None = None,
         device: torch.device | str = "cpu",
     ) -> Agent:
         """An agent that deliberates as the configurator said.
@@ -154,6 +161,7 @@ class Agent:
             offered: From the encoded goal to the objectives that weights may name.
             imagination: As for an agent that is put together by hand.
             memories: Likewise.
+            waypoints: Likewise.
             device: Where tensors live.
         """
         return cls(
@@ -164,6 +172,7 @@ class Agent:
             replan_every=configuration.replan_every,
             imagination=imagination,
             memories=memories,
+            waypoints=waypoints,
             device=device,
         )
 
@@ -177,6 +186,8 @@ class Agent:
         self._before = None
         for memory in self.memories:
             memory.reset(len(seeds))
+        if self.waypoints is not None:
+            self.waypoints.drop_routes()
 
     def set_goal(self, goal_observation: Streams) -> None:
         """Say where to go, as one (B, ...) frame of what should be observed.
@@ -188,6 +199,8 @@ class Agent:
         goal = self._encode(still)[:, -1]
         self._objective = self._make_objective(goal)
         self._horizon.drop_plan()
+        if self.waypoints is not None:
+            self.waypoints.set_goal(goal)
 
     @torch.no_grad()
     def act(self, observation: Streams) -> np.ndarray:
@@ -211,6 +224,12 @@ class Agent:
     def plan(self) -> Plan:
         """What the agent intends: the plan that it follows, as it was made."""
         return self._horizon.plan
+
+    @property
+    def evaluations(self) -> int:
+        """Model evaluations that `plan` cost per environment, its route included."""
+        route = 0 if self.waypoints is None else self.waypoints.evaluations
+        return self.plan.evaluations + route
 
     @property
     def certified(self) -> Certified | None:
@@ -269,8 +288,11 @@ class Agent:
 
     def _replan(self, state: Tensor) -> None:
         assert self._objective is not None
+        objective = self._objective
+        if self.waypoints is not None:
+            objective = self._make_objective(self.waypoints.next(state[:, -1]))
         self._horizon.replan(
-            self._dynamics, state, self._objective, self.guardrails, self._generators
+            self._dynamics, state, objective, self.guardrails, self._generators
         )
 
     def _pass_shield(self, state: Tensor) -> Certified | None:

@@ -9,9 +9,22 @@ from typing import Any
 
 from torch import Tensor
 
-from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
+from telos.actor import (
+    ICEM,
+    ICEMConfig,
+    RandomShooting,
+    RandomShootingConfig,
+    RouteSearch,
+    Waypoints,
+)
 from telos.agent.agent import Agent
-from telos.cost import LatentGoal, ObjectiveAlgebra, Running, Terminal
+from telos.cost import (
+    LatentGoal,
+    LearnedTerrain,
+    ObjectiveAlgebra,
+    Running,
+    Terminal,
+)
 from telos.cost.critic import CriticGoal, Network, build_critic
 from telos.cost.readout import ReadOut, read_out_from
 from telos.data.schema import spec_difference, spec_from_json
@@ -20,7 +33,7 @@ from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
 from telos.runtime import choose_runtime
 from telos.types import Guardrail, Objective
-from telos.world_model import JEPA, load_world_model
+from telos.world_model import JEPA, Chart, load_world_model
 
 COSTS = ("critic", "latent")
 PLANNERS = ("icem", "random-shooting")
@@ -42,6 +55,9 @@ class Deliberation:
     """Weight of every cost along the plan beside its weight of 1 at the end."""
     memory: int = 64
     """Wrong predictions that are remembered in an episode; 0 remembers none (an
+    ablation)."""
+    route_every: int = 8
+    """Decisions between searches for a route; 0 goes straight for the goal (an
     ablation)."""
 
 
@@ -82,13 +98,14 @@ def load_agent(
     tensors, description = Run.open(path).load_model()
     if spec is not None:
         _require_same_world(path, description, spec)
-    if "typical_change" not in description:
+    if not {"typical_change", "terrain"} <= set(description):
         raise ValueError(
-            f"run {str(path)!r} was trained by an earlier version and lacks the "
-            "typical change of a state; train again on the same episodes"
+            f"run {str(path)!r} was trained by an earlier version and lacks what an "
+            "agent needs now; train again on the same episodes"
         )
     model = load_world_model(tensors, description["world_model"]).to(chosen)
     critic = _load_critic(tensors, description["critic"]).to(chosen)
+    terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
 
@@ -102,6 +119,7 @@ def load_agent(
             replan_every=settings.replan_every,
             imagination=memory,
             memories=[memory] if memory else [],
+            waypoints=_waypoints(model, memory, terrain, guardrails, settings),
             device=chosen,
         )
 
@@ -161,6 +179,42 @@ def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network
     critic = build_critic(**description)
     critic.load_state_dict(_below("critic/", tensors))
     return critic.eval().requires_grad_(False)
+
+
+def _load_terrain(
+    tensors: Mapping[str, Tensor], description: Mapping | None, critic: Network
+) -> LearnedTerrain | None:
+    """What routes are searched with; None where actions are no displacements."""
+    if description is None:
+        return None
+    chart = Chart(**description["chart"]).to(next(critic.parameters()).device)
+    chart.load_state_dict(_below("chart/", tensors))
+    return LearnedTerrain(
+        critic,
+        chart.eval().requires_grad_(False),
+        discount=description["discount"],
+        frame_skip=description["frame_skip"],
+    )
+
+
+def _waypoints(
+    model: JEPA,
+    memory: CorrectedDynamics | None,
+    terrain: LearnedTerrain | None,
+    guardrails: Sequence[Guardrail],
+    settings: Deliberation,
+) -> Waypoints | None:
+    """The higher level, if there is one."""
+    if terrain is None or settings.route_every == 0 or settings.cost != "critic":
+        return None
+    search = RouteSearch(
+        memory or model,
+        terrain,
+        guardrails,
+        action_dim=model.config.action_dim // model.frame_skip,
+        frame_skip=model.frame_skip,
+    )
+    return Waypoints(search, renew_every=settings.route_every)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

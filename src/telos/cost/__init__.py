@@ -18,5 +18,6 @@ from telos.cost.readout import ReadOut as ReadOut
 from telos.cost.readout import identity_readout as identity_readout
 from telos.cost.readout import read_out_from as read_out_from
 from telos.cost.smoothness import Smoothness as Smoothness
+from telos.cost.terrain import LearnedTerrain as LearnedTerrain
 from telos.cost.timing import Running as Running
 from telos.cost.timing import Terminal as Terminal

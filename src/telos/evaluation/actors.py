@@ -62,7 +62,8 @@ class AgentActor:
         if plan is self._seen:
             return None
         self._seen = plan
-        return decision_of(plan, self._positions(plan))
+        decided = decision_of(plan, self._positions(plan))
+        return replace(decided, evaluations=self._agent.evaluations)
 
     def _positions(self, plan: Plan) -> torch.Tensor | None:
         readout = self.parts.readouts.get(POSITION)

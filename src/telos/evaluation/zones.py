@@ -90,7 +90,18 @@ class PerEnvironment:
     """
 
     def __init__(self, guardrails: Sequence[PhysicalGuardrail]) -> None:
+        """Take one guardrail for each environment, all of one quantity.
+
+        Raises:
+            ValueError: If their read-outs differ.
+        """
         self._guardrails = tuple(guardrails)
+        self._readout = guardrails[0].readout
+        if any(rail.readout is not self._readout for rail in guardrails):
+            raise ValueError(
+                "the guardrails of a batch read different read-outs; build them with "
+                "one and the same, which is then asked once for all"
+            )
 
     @property
     def name(self) -> str:
@@ -117,13 +128,9 @@ class PerEnvironment:
                 f"{len(self._guardrails)} zones for a batch of "
                 f"{len(trajectory.states)} environments; expected one for each"
             )
+        values = self._readout(trajectory.states)
         rows = enumerate(self._guardrails)
-        return torch.cat([rail.margin(_row(trajectory, b)) for b, rail in rows])
-
-
-def _row(trajectory: Trajectory, index: int) -> Trajectory:
-    rows = slice(index, index + 1)
-    return Trajectory(states=trajectory.states[rows], actions=trajectory.actions[rows])
+        return torch.cat([rail.path_margin(values[b : b + 1]) for b, rail in rows])
 
 
 def zone_guardrails(

@@ -1,67 +1,17 @@
-"""A chart: coordinates of states in which an action is a displacement.
-
-Distances in latent space vary tenfold, since an encoder stretches some places and
-squeezes others. In a chart a step of full speed has length one wherever it is made, so
-that "how many steps lie between these two states" is a distance where nothing stands
-in between. The critic's targets are found with it.
-
-The changes are differences of one function of the state, and so add up: what inverse
-dynamics say of one step, a chart says of many.
-"""
+"""Phase 3: the chart, from which action led from one state to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.learning.config import ChartConfig
 from telos.learning.latents import LATENT
 from telos.learning.losses import gaussian_misfit
-from telos.learning.losses.inverse import CHANGE_SCALE, VARIANCE_FLOOR
-from telos.world_model import JEPA
-
-
-class Chart(nn.Module):
-    """States to coordinates whose differences are actions.
-
-    Where the agent pushes against a wall no action is a displacement. A second network
-    says how much each transition tells, so that such steps do not bend the chart.
-    """
-
-    def __init__(self, state_dim: int, action_dim: int, width: int) -> None:
-        super().__init__()
-        self.state_dim, self.width = state_dim, width
-        self.linear = nn.Linear(state_dim, action_dim, bias=False)
-        self.bend = nn.Sequential(
-            nn.Linear(state_dim, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Linear(width, action_dim),
-        )
-        self.spread = nn.Sequential(
-            nn.Linear(2 * state_dim, width), nn.SiLU(), nn.Linear(width, action_dim)
-        )
-
-    def forward(self, state: Float[Tensor, "*b Z"]) -> Float[Tensor, "*b A"]:
-        """Coordinates, in lengths of an action of size one."""
-        return CHANGE_SCALE * self.linear(state) + self.bend(state)
-
-    def errors(
-        self, state: Float[Tensor, "B T1 Z"], actions: Float[Tensor, "B T A"]
-    ) -> tuple[Float[Tensor, "B T A"], Float[Tensor, "B T A"]]:
-        """Displacements minus actions, and the variance that is expected of them."""
-        here = self(state)
-        change = CHANGE_SCALE * (state[:, 1:] - state[:, :-1])
-        spread = self.spread(torch.cat([state[:, :-1], change], dim=-1))
-        variance = VARIANCE_FLOOR + softplus(spread - 1)
-        return here[:, 1:] - here[:, :-1] - actions, variance
+from telos.world_model import JEPA, Chart
 
 
 class ChartPhase:

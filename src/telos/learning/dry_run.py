@@ -22,7 +22,7 @@ from telos.learning.config import TrainConfig
 from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Phase, make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules, num_parameters
-from telos.learning.training import ORDER, latent_phase, representation_phase
+from telos.learning.training import latent_phase, phases_of, representation_phase
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
 
 EPISODES = 32
@@ -71,8 +71,8 @@ class DryRun:
             f"train on, {self.held_out} held out",
             f"parameters       {_listed(self.parameters)}",
         ]
-        rows += [self._phase_line(name) for name in ORDER]
-        rest = sum(s for name, s in self.seconds.items() if name not in ORDER)
+        rows += [self._phase_line(name) for name in self.samples]
+        rest = sum(s for name, s in self.seconds.items() if name not in self.samples)
         rows += [
             f"encoding, rest   about {rest / 60:.1f} min",
             f"estimated time   {self.minutes:.1f} min on {self.device}, from "
@@ -134,7 +134,7 @@ def dry_run(
         samples={n: p.num_steps * p.samples_per_step for n, p in phases.items()},
         seconds={n: s * (whole if n == "encoding" else 1) for n, s in seconds.items()},
         memory_bytes=_memory(config, file, subset),
-        files=_files(modules),
+        files=_files(config, modules),
     )
 
 
@@ -160,7 +160,9 @@ def _time_parts(
     began = time.monotonic()
     latents = encode_recording(modules.model, prepared)
     seconds["encoding"] = preparing + time.monotonic() - began
-    late = [latent_phase(name, config, modules, latents) for name in ORDER[1:]]
+    late = [
+        latent_phase(name, config, modules, latents) for name in phases_of(config)[1:]
+    ]
     seconds |= {phase.name: _time_phase(phase, runtime) for phase in late}
     seconds["read-outs"] = _time_readouts(latents)
     return {phase.name: phase for phase in (first, *late)}, seconds
@@ -235,9 +237,11 @@ def _frame_bytes(spec: StreamSpec) -> int:
     return int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
 
 
-def _files(modules: Modules) -> dict[str, int]:
+def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
     stored = _tensor_bytes(modules)
-    kept = (modules.model, modules.critic)
+    kept = [modules.model, modules.critic]
+    if "chart" in phases_of(config):
+        kept.append(modules.chart)
     final = sum(_tensor_bytes(module) for module in kept)
     trained = sum(p.numel() * p.element_size() for p in modules.parameters())
     return {

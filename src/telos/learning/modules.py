@@ -12,13 +12,12 @@ from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.data.statistics import of_recording
 from telos.envs.world import WorldSpec
-from telos.learning.chart import Chart
 from telos.learning.config import TrainConfig
 from telos.learning.critic import slow_copy
 from telos.learning.losses import InverseDynamics
 from telos.perception.vector import VectorEncoder
 from telos.runtime import seed_all
-from telos.world_model import JEPA
+from telos.world_model import JEPA, Chart
 
 
 class Modules(nn.Module):

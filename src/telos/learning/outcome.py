@@ -106,17 +106,32 @@ def save_trained(
     tensors, world_model = pack_world_model(modules.model)
     critic = modules.critic
     tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
+    terrain = _terrain_description(config, modules)
+    if terrain is not None:
+        tensors |= {f"chart/{k}": v for k, v in modules.chart.state_dict().items()}
     for name, readout in readouts.items():
         tensors |= {f"readout/{name}/{k}": v for k, v in readout.tensors().items()}
     description: dict[str, Any] = {
         "world_model": world_model,
         "critic": critic_description(critic),
+        "terrain": terrain,
         "typical_change": typical_change(latents, modules.model),
         "readouts": {name: r.description() for name, r in readouts.items()},
         "spec": spec_to_json(latents.spec),
         "config": to_dict(config),
     }
     run.save_model(tensors, description)
+
+
+def _terrain_description(config: TrainConfig, modules: Modules) -> Mapping | None:
+    """What routes are searched with; None where no chart was drawn."""
+    if config.critic.form != "paths":
+        return None
+    return {
+        "chart": modules.chart.description(),
+        "discount": config.critic.discount,
+        "frame_skip": modules.model.frame_skip,
+    }
 
 
 def typical_change(latents: Recording, model: JEPA) -> float:

@@ -28,6 +28,12 @@ from telos.world_model import JEPA
 ORDER = ("representation", "dynamics", "chart", "critic")
 
 
+def phases_of(config: TrainConfig) -> tuple[str, ...]:
+    """Names of the phases, in order; only shortest ways are measured on a chart."""
+    drawn = config.critic.form == "paths"
+    return tuple(name for name in ORDER if name != "chart" or drawn)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Episodes:
     """Recorded episodes on both sides of the split, images already reduced."""
@@ -97,7 +103,8 @@ def _run_phases(
     checkpoint: Checkpoint | None,
     say: Callable[[str], None],
 ) -> None:
-    start = ORDER.index(checkpoint.phase) if checkpoint else 0
+    order = phases_of(config)
+    start = order.index(checkpoint.phase) if checkpoint else 0
     if start == 0:
         loop.run(representation_phase(config, modules, episodes.train), checkpoint)
         checkpoint = None
@@ -107,7 +114,7 @@ def _run_phases(
         )
         for side in (episodes.train, episodes.held_out)
     )
-    for name in ORDER[max(1, start) :]:
+    for name in order[max(1, start) :]:
         loop.run(latent_phase(name, config, modules, latents), checkpoint)
         checkpoint = None
         if name == "dynamics":

@@ -22,9 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from telos.data.recording import Recording
-from telos.learning.chart import Chart
 from telos.learning.config import CriticConfig
 from telos.learning.latents import LATENT
+from telos.world_model import Chart
 
 CHUNK = 32
 """Pieces whose ways are searched at once."""

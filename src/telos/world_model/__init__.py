@@ -1,5 +1,6 @@
 """The world model: encode, predict, imagine. It knows no cost."""
 
+from telos.world_model.chart import Chart as Chart
 from telos.world_model.config import JEPAConfig as JEPAConfig
 from telos.world_model.config import PredictorConfig as PredictorConfig
 from telos.world_model.config import sized as sized

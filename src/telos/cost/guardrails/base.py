@@ -63,7 +63,12 @@ class PhysicalGuardrail(ABC):
         Entry h covers the straight path from state h to state h + 1, both included. A
         prediction that is not finite has a margin of minus infinity.
         """
-        values = self.readout(trajectory.states)
+        return self.path_margin(self.readout(trajectory.states))
+
+    def path_margin(
+        self, values: Float[Tensor, "B S K H1 q"]
+    ) -> Float[Tensor, "B S K H"]:
+        """The same for what the read-out has said already."""
         margin = self._path_margin(values[..., :-1, :], values[..., 1:, :])
         finite = torch.isfinite(values).all(-1)
         known = finite[..., :-1] & finite[..., 1:]

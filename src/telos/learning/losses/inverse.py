@@ -8,11 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from telos.learning.losses.regression import gaussian_misfit
-
-CHANGE_SCALE = 10.0
-"""States have about unit variance and change by a tenth of it per step."""
-VARIANCE_FLOOR = 1e-3
-"""Smallest variance that the head may claim; actions lie in [-1, 1]."""
+from telos.world_model.chart import CHANGE_SCALE, VARIANCE_FLOOR
 
 
 class InverseDynamics(nn.Module):
