@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from tests.learning.worlds import MIXING, tiny_config, walk_spec, walks
+from torch import Tensor
 
 from telos.actor import ICEM, RandomShooting
 from telos.agent import Deliberation, load_agent
 from telos.agent.trained import make_planner, objective_factory
-from telos.cost import KeepOutDisc
+from telos.cost import KeepOutDisc, LearnedTerrain
 from telos.cost.critic import build_critic
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
@@ -112,7 +113,7 @@ def test_another_world_is_refused_in_words(folder: Path) -> None:
 def test_a_run_of_an_earlier_version_is_refused_in_words(folder, tmp_path) -> None:
     tensors, description = Run.open(folder).load_model()
     old = Run.create(tmp_path / "old", tiny_config())
-    del description["typical_change"]
+    del description["terrain"]
     old.save_model(tensors, description)
     with pytest.raises(ValueError, match="trained by an earlier version.*train again"):
         load_agent(tmp_path / "old")
@@ -133,6 +134,62 @@ def test_agents_remember_apart_from_each_other(folder) -> None:
     assert one.memories[0] is not other.memories[0]
     forgetful = load_agent(folder, deliberation=Deliberation(memory=0)).build([])
     assert forgetful.memories == ()
+
+
+def test_agents_follow_routes_unless_told_otherwise(folder, tmp_path) -> None:
+    parts = load_agent(folder)
+    one, other = parts.build([]), parts.build([])
+    assert one.waypoints is not None
+    assert one.waypoints is not other.waypoints
+    for straight in (Deliberation(route_every=0), Deliberation(cost="latent")):
+        assert load_agent(folder, deliberation=straight).build([]).waypoints is None
+
+
+def test_a_route_counts_among_the_evaluations_of_a_decision(folder: Path) -> None:
+    agent = load_agent(folder).build(())
+    agent.reset(SEEDS)
+    agent.set_goal({"state": 3 + frames()["state"]})
+    agent.act(frames())
+    assert agent.waypoints is not None
+    assert agent.evaluations == agent.plan.evaluations + agent.waypoints.evaluations
+    assert agent.waypoints.evaluations > 0
+
+
+def test_without_a_chart_there_are_no_routes(tmp_path) -> None:
+    # Temporal differences need no chart, and where actions accelerate there is none.
+    recording = labelled(walks(12))
+    config = tiny_config()
+    config = replace(config, critic=replace(config.critic, form="expectile"))
+    run = Run.create(tmp_path / "run", config)
+    modules = build_modules(config, recording)
+    latents = encode_recording(modules.model.eval(), recording)
+    save_trained(run, config, modules, {}, latents)
+    tensors, _ = run.load_model()
+    assert not any(name.startswith("chart/") for name in tensors)
+    assert load_agent(run.path).build([]).waypoints is None
+
+
+def test_a_terrain_counts_steps_and_tells_places_apart() -> None:
+    class Discounted(torch.nn.Module):
+        """1 - 0.9 ** distance, which is what a critic learns."""
+
+        state_dim = 2
+
+        def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
+            return 1 - 0.9 ** (latent[..., :2] - goal).norm(dim=-1)
+
+    terrain = LearnedTerrain(
+        Discounted(),  # type: ignore[arg-type]
+        lambda state: 2 * state,
+        discount=0.9,
+        frame_skip=4,
+    )
+    latent = torch.tensor([[[3.0, 4.0, 7.0], [0.0, 1.0, 7.0]]])
+    steps = terrain.steps(latent, torch.zeros(1, 3))
+    torch.testing.assert_close(steps, torch.tensor([[5.0, 1.0]]))
+    torch.testing.assert_close(terrain.place(latent), latent[..., :2])
+    far = terrain.steps(torch.full((1, 1, 3), 1e6), torch.zeros(1, 3))
+    assert torch.isfinite(far).all()
 
 
 def test_planners_and_costs_go_by_their_names() -> None:

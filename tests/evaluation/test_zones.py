@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from telos.cost import KeepOutDisc
 from telos.cost.readout import identity_readout
 from telos.envs.two_rooms.world import TwoRooms
-from telos.evaluation.zones import zone_entries, zone_guardrails, zone_option
+from telos.evaluation.zones import (
+    PerEnvironment,
+    zone_entries,
+    zone_guardrails,
+    zone_option,
+)
 from telos.types import Trajectory
 
 DISC = {"zone_x": 10.0, "zone_y": 20.0, "zone_radius": 5.0}
@@ -44,6 +50,16 @@ def test_another_batch_is_refused():
     (rail,) = zone_guardrails([DISC], identity_readout(2, (0, 1)))
     with pytest.raises(ValueError, match="1 zones for a batch of 2"):
         rail.margin(_still([[0.0, 0.0], [1.0, 1.0]]))
+
+
+def test_zones_of_a_batch_are_read_with_one_readout():
+    # It is asked once for all: another one would give other margins.
+    discs = [
+        KeepOutDisc(readout=identity_readout(2, dims), center=(0.0, 0.0), radius=1.0)
+        for dims in ((0, 1), (1, 0))
+    ]
+    with pytest.raises(ValueError, match="different read-outs; build them with one"):
+        PerEnvironment(discs)
 
 
 @pytest.mark.parametrize("layout", [DISC, BOX])

@@ -181,6 +181,15 @@ def test_a_training_leaves_all_its_files(folder: Path) -> None:
     assert list(dict.fromkeys(phases)) == list(training.ORDER)
 
 
+def test_a_chart_is_drawn_for_shortest_ways_only() -> None:
+    config = tiny_config()
+    assert training.phases_of(config) == training.ORDER
+    for form in ("expectile", "quasimetric"):
+        other = replace(config, critic=replace(config.critic, form=form))
+        phases = training.phases_of(other)
+        assert phases == ("representation", "dynamics", "critic")
+
+
 # --- golden losses
 
 GOLDEN = {

@@ -177,8 +177,7 @@ class _Tree:
     ) -> None:
         self.config, self.terrain, self.goal = config, terrain, goal
         room = len(state), config.capacity
-        self.states = state.new_zeros(*room, state.shape[-1])
-        self.states[:, 0] = state
+        self.states = state[:, None].repeat(1, config.capacity, 1)
         here, self.target = terrain.place(state), terrain.place(goal)
         self.places = here.new_full((*room, here.shape[-1]), torch.inf)
         self.places[:, 0] = here
