@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from telos.actor.icem import ICEM, ICEMConfig
+from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
 from telos.agent import Agent, AgentParts
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
@@ -50,17 +50,29 @@ class CentroidModel:
         return Trajectory(states=states, actions=actions)
 
 
-def parts(replan_every=2) -> AgentParts:
+class Floor:
+    """Places and steps of a floor without walls."""
+
+    def place(self, latent):
+        return latent / 1.8
+
+    def steps(self, latent, goal):
+        return (latent - goal[:, None]).norm(dim=-1) / 1.8
+
+
+def parts(replan_every=2, routes=False) -> AgentParts:
     model = CentroidModel()
     config = ICEMConfig(samples=24, iterations=2, horizon=6)
 
     def build(guardrails):
+        search = RouteSearch(model, Floor(), guardrails, action_dim=2)
         return Agent(
             world_model=model,
             objective=LatentGoal,
             planner=ICEM(config),
             guardrails=guardrails,
             replan_every=replan_every,
+            waypoints=Waypoints(search) if routes else None,
         )
 
     readout = identity_readout(2, (0, 1), unit="px")
@@ -90,6 +102,18 @@ def test_an_agent_reaches_goals_in_its_own_room(protocol):
     assert trace.decision_steps.tolist() == list(range(0, 30, 2))
     assert trace.imagined.shape == (15, 1, 7, 2)
     np.testing.assert_allclose(trace.imagined[0, 0, 0], trace.positions[0], atol=0.5)
+
+
+def test_what_an_agent_follows_is_shown_and_counted(protocol):
+    straight, routed = _run(protocol), _run(protocol, routes=True)
+    assert routed.count("success") >= 3
+    assert straight.traces[0].route.shape == (0, 1, 2)
+    trace = routed.traces[-1]
+    first = trace.route[0][np.isfinite(trace.route[0]).all(-1)]
+    np.testing.assert_allclose(first[-1], trace.goal_position, atol=0.5)
+    legs = np.diff([trace.positions[0], *first], axis=0)
+    assert np.linalg.norm(legs, axis=-1).max() < 2 * 1.8 + 0.5
+    assert routed.evaluations > straight.evaluations
 
 
 def test_an_agents_results_do_not_depend_on_the_batch(protocol):

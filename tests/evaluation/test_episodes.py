@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,23 @@ def test_decisions_count_only_when_the_actor_planned():
     assert trace.status == ("backup", "certified", "certified")
     assert trace.imagined.shape == (3, 2, 4, 2)
     assert trace.imagined[:, 0, 0, 0].tolist() == [1, 3, 5]
+    assert trace.route.shape == (0, 1, 2), "it follows none"
+
+
+def test_routes_of_different_lengths_share_a_trace():
+    class Routed(Planning):
+        def record(self):
+            decided = super().record()
+            if decided is None:
+                return None
+            route = np.full((self.rows, self.calls, 2), float(self.calls))
+            return replace(decided, route=route)
+
+    spec = protocol(episodes=5, budget=5)
+    route = _run(2, lambda world: Routed(), spec=spec).traces[0].route
+    assert route.shape == (3, 5, 2)
+    assert np.isfinite(route).all(-1).sum(1).tolist() == [1, 3, 5]
+    assert np.nanmax(route, axis=(1, 2)).tolist() == [1, 3, 5]
 
 
 def test_traces_show_failures_first_and_leave_room_for_successes():

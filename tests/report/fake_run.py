@@ -215,6 +215,11 @@ def trace(
     positions = walk(way, values["steps"])
     decisions = np.arange(0, values["steps"], 4)
     imagined = np.stack([futures(positions, step, rng) for step in decisions])
+    # The route is the way that is left, known anew every few decisions.
+    routes = np.full((len(decisions), len(way), 2), np.nan)
+    for number in range(len(decisions)):
+        left = way[1 if number < len(decisions) // 2 else -1 :]
+        routes[number, : len(left)] = left
     status = np.where(rng.random(len(decisions)) < 0.06, "backup", "certified")
     layout = draw_room(door)
     return {
@@ -224,6 +229,7 @@ def trace(
         f"zones_{index}": np.array(json.dumps([zone] if zone else [])),
         f"positions_{index}": positions.astype(np.float32),
         f"imagined_{index}": imagined.astype(np.float32),
+        f"route_{index}": routes.astype(np.float32),
         f"decision_steps_{index}": decisions,
         f"status_{index}": status,
         f"success_{index}": np.array(values["success"]),

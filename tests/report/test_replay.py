@@ -117,6 +117,16 @@ def test_futures_with_nan_are_left_out(tmp_path: Path) -> None:
     assert [len(decision) for decision in replay.imagined] == [2, 1, 2]
 
 
+def test_a_route_is_kept_once_and_drawn_to_its_end(tmp_path: Path) -> None:
+    routes = np.full((3, 2, 2), np.nan)
+    routes[:2] = [[0, 0], [64, 32]]
+    routes[2, :1] = [[32, 64]]
+    replay = load(write_traces(tmp_path / "t.npz", route_0=routes))
+    assert replay.routes == [[0, 0, 1000, 500], [500, 1000]]
+    assert replay.route_of == [0, 0, 1]
+    assert load(write_traces(tmp_path / "none.npz")).routes == []
+
+
 def test_statuses_by_name_or_number(tmp_path: Path) -> None:
     named = load(write_traces(tmp_path / "a.npz"))
     numbered = load(write_traces(tmp_path / "b.npz", status_0=np.array([0, 1, 2])))

@@ -62,14 +62,30 @@ class AgentActor:
         if plan is self._seen:
             return None
         self._seen = plan
-        decided = decision_of(plan, self._positions(plan))
-        return replace(decided, evaluations=self._agent.evaluations)
+        decided = decision_of(plan, self._positions(plan.states))
+        evaluations = self._agent.evaluations
+        return replace(decided, evaluations=evaluations, route=self._route())
 
-    def _positions(self, plan: Plan) -> torch.Tensor | None:
+    def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
+        """Where imagined states lie, if that can be drawn."""
         readout = self.parts.readouts.get(POSITION)
         if readout is None or readout.num_outputs != 2:
             return None
-        return readout(plan.states)
+        return readout(states)
+
+    def _route(self) -> np.ndarray | None:
+        """(B, P, 2) positions of the routes that are followed, NaN after their ends."""
+        assert self._agent is not None
+        if self._agent.waypoints is None:
+            return None
+        routes = self._agent.waypoints.routes
+        positions = self._positions(routes.states)
+        if positions is None:
+            return None
+        drawn = np.full(tuple(positions.shape), np.nan, np.float32)
+        for row, length in enumerate(routes.lengths.tolist()):
+            drawn[row, :length] = positions[row, -length:].cpu().numpy()
+        return drawn
 
     def _rails(self) -> tuple[Guardrail, ...]:
         layouts = self._world.layout()

@@ -14,6 +14,7 @@ Colour = tuple[int, int, int, int]
 
 PATH: Colour = (30, 100, 200, 220)
 IMAGINED: Colour = (20, 150, 110, 110)
+ROUTE: Colour = (150, 90, 160, 160)
 ZONE: Colour = (200, 60, 40, 70)
 ZONE_EDGE: Colour = (200, 60, 40, 255)
 GOAL: Colour = (30, 30, 30, 255)

@@ -8,6 +8,7 @@ from telos.evaluation.drawing import (
     GOAL,
     IMAGINED,
     PATH,
+    ROUTE,
     STATUS,
     Canvas,
     Extent,
@@ -35,6 +36,8 @@ def film(trace: Trace, extent: Extent | None) -> np.ndarray:
 def _annotate(canvas: Canvas, trace: Trace, step: int) -> None:
     draw_zones(canvas, trace.zones)
     decision = _decision(trace, step)
+    if decision is not None and decision < len(trace.route):
+        canvas.polyline(trace.route[decision], ROUTE, width=1)
     if decision is not None and decision < len(trace.imagined):
         for future in trace.imagined[decision]:
             canvas.polyline(future, IMAGINED)

@@ -78,6 +78,7 @@ class BatchLog:
             goal_position=np.asarray(self.goal.labels[POSITION][row]),
             decision_steps=np.array([at for at, _ in decisions], dtype=np.int64),
             imagined=_imagined([d for _, d in decisions], row),
+            route=_route([d for _, d in decisions], row),
             status=tuple(d.status[row] for _, d in decisions),
             zones=zone_entries(self._layouts[row]),
         )
@@ -121,3 +122,14 @@ def _imagined(decisions: Sequence[Decision], row: int) -> np.ndarray:
     if len(rows) < max(len(decisions), 1):
         return np.zeros((0, 1, 1, 2), np.float32)
     return np.stack(rows).astype(np.float32)
+
+
+def _route(decisions: Sequence[Decision], row: int) -> np.ndarray:
+    """(N, P, 2) routes of one environment, the shorter ones filled up with NaN."""
+    rows = [d.route[row] for d in decisions if d.route is not None]
+    if len(rows) < max(len(decisions), 1):
+        return np.zeros((0, 1, 2), np.float32)
+    filled = np.full((len(rows), max(map(len, rows)), 2), np.nan, np.float32)
+    for place, route in zip(filled, rows, strict=True):
+        place[: len(route)] = route
+    return filled

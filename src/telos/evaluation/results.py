@@ -22,6 +22,9 @@ class Decision:
     """Model evaluations per environment."""
     imagined: np.ndarray | None = None
     """(B, K, H+1, 2) imagined positions, in the unit of the position label."""
+    route: np.ndarray | None = None
+    """(B, P, 2) positions of the route that it followed to the goal, NaN after its end;
+    None if there is no higher level."""
 
 
 class Actor(Interface):
@@ -96,6 +99,8 @@ class Trace:
     """(N,) step at which each decision was made."""
     imagined: np.ndarray
     """(N, K, H+1, 2); N is 0 if the actor imagines nothing."""
+    route: np.ndarray
+    """(N, P, 2), NaN after a route's end; N is 0 if the actor follows none."""
     status: tuple[str, ...]
     """(N,) status of each decision."""
     zones: tuple[Mapping[str, Any], ...]

@@ -45,6 +45,7 @@ def _arrays(trace: Trace) -> dict[str, np.ndarray]:
         "positions": trace.positions.astype(np.float32),
         "goal_position": trace.goal_position.astype(np.float32),
         "imagined": trace.imagined,
+        "route": trace.route,
         "decision_steps": trace.decision_steps,
         "success": np.array(trace.success),
         "seed": np.array(trace.seed),

@@ -50,6 +50,10 @@ class Replay:
     """Position at every step; empty where positions have no place in the image."""
     imagined: Sequence[Sequence[Sequence[int]]]
     """Per decision, a flat x, y, x, y list for each future."""
+    routes: Sequence[Sequence[int]]
+    """Flat x, y, x, y lists of the routes that were followed, each of them once."""
+    route_of: Sequence[int]
+    """Per decision, which of the routes it followed."""
     decisions: Sequence[int]
     """Step at which each decision was taken."""
     status: Sequence[str]
@@ -95,6 +99,7 @@ def _replay(arrays: Mapping[str, np.ndarray], index: int, unit: str) -> Replay:
     extent = _extent(arrays, frames, unit)
     ghost, marker = _goal(arrays, index, frames, extent)
     stride, reels = _reels(frames)
+    routes, route_of = _routes(_optional(arrays, f"route_{index}"), extent)
     return Replay(
         seed=int(_scalar(arrays, f"seed_{index}", index)),
         success=bool(_scalar(arrays, f"success_{index}", 0)),
@@ -104,6 +109,8 @@ def _replay(arrays: Mapping[str, np.ndarray], index: int, unit: str) -> Replay:
         steps=len(frames) - 1,
         path=_path(arrays[f"positions_{index}"], extent),
         imagined=_imagined(_optional(arrays, f"imagined_{index}"), extent),
+        routes=routes,
+        route_of=route_of,
         decisions=_optional(arrays, f"decision_steps_{index}").astype(int).tolist(),
         status=_statuses(_optional(arrays, f"status_{index}")),
         goal=marker,
@@ -156,6 +163,23 @@ def _imagined(futures: np.ndarray, extent: Extent | None) -> list[list[list[int]
         [extent.shares(f).ravel().tolist() for f in decision if np.isfinite(f).all()]
         for decision in futures[:, :MAX_FUTURES]
     ]
+
+
+def _routes(
+    routes: np.ndarray, extent: Extent | None
+) -> tuple[list[list[int]], list[int]]:
+    """Routes up to their ends; one that several decisions followed is kept once."""
+    if extent is None or routes.ndim != 3:
+        return [], []
+    drawn: list[list[int]] = []
+    followed = []
+    for route in routes:
+        known = np.isfinite(route).all(-1)
+        flat = extent.shares(route[known]).ravel().tolist()
+        if not drawn or drawn[-1] != flat:
+            drawn.append(flat)
+        followed.append(len(drawn) - 1)
+    return drawn, followed
 
 
 def _statuses(values: np.ndarray) -> list[str]:

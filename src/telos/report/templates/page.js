@@ -3,7 +3,7 @@
   const films = JSON.parse(document.getElementById("films").textContent);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const layers = { path: true, imagined: true, goal: true, zones: true };
+  const layers = { path: true, imagined: true, route: true, goal: true, zones: true };
   const SPEEDS = [1, 2, 4, 0.5];
   const STEPS_PER_SECOND = 14;
   const HOLD_SECONDS = 1.4;
@@ -127,6 +127,7 @@
       c.lineJoin = c.lineCap = "round";
       if (layers.zones) this.data.zones.forEach((zone) => this.drawZone(zone));
       if (layers.goal) this.drawGoal();
+      if (layers.route) this.drawRoute();
       if (layers.imagined) this.drawImagined();
       if (layers.path) this.drawPath(step);
     }
@@ -203,12 +204,32 @@
       points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
     }
 
+    pairs(flat) {
+      const points = [];
+      for (let i = 0; i < flat.length; i += 2) points.push([flat[i], flat[i + 1]]);
+      return points;
+    }
+
+    drawRoute() {
+      const points = this.pairs(this.data.routes[this.data.route_of[this.decision()]] || []);
+      const c = this.context;
+      c.save();
+      c.setLineDash([3, 15]);
+      this.trace(points);
+      c.strokeStyle = "rgb(255 255 255 / .8)";
+      c.lineWidth = 13 * this.pen;
+      c.stroke();
+      c.strokeStyle = colour("--route");
+      c.lineWidth = 8 * this.pen;
+      c.stroke();
+      c.restore();
+    }
+
     drawImagined() {
       const futures = this.data.imagined[this.decision()] || [];
       const c = this.context;
       for (const flat of futures) {
-        const points = [];
-        for (let i = 0; i < flat.length; i += 2) points.push([flat[i], flat[i + 1]]);
+        const points = this.pairs(flat);
         this.trace(points);
         c.strokeStyle = "rgb(255 255 255 / .55)";
         c.lineWidth = 14 * this.pen;
