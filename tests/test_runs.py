@@ -24,6 +24,7 @@ from telos.runs import (
     restore_generators,
     restore_optimizer,
     save_tensors,
+    sole_writer,
 )
 
 
@@ -293,6 +294,35 @@ def test_kill_9_in_the_middle_of_saving_loses_nothing(run: Run) -> None:
 
 
 # --- the final model
+
+
+def test_two_processes_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    holding = (
+        "import sys; from pathlib import Path; from telos.runs import sole_writer\n"
+        "with sole_writer(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holding, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(BlockingIOError, match="another process is writing to"),
+            sole_writer(tmp_path),
+        ):
+            pass
+        other.kill()
+        other.wait()
+        with sole_writer(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == [], "a lock leaves nothing behind"
+
+
+def test_a_run_that_is_being_written_is_not_replaced(run: Run) -> None:
+    with sole_writer(run.path), pytest.raises(BlockingIOError, match="another process"):
+        Run.create(run.path, Config(), overwrite=True)
+    assert Run.open(run.path).config(Config) == Config()
 
 
 def test_the_model_comes_back_with_its_configuration(run: Run) -> None:

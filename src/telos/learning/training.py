@@ -21,7 +21,7 @@ from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_ve
 from telos.learning.paths import PathsPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
-from telos.runs import Checkpoint, Interrupt, Run
+from telos.runs import Checkpoint, Interrupt, Run, sole_writer
 from telos.runtime import Runtime
 from telos.world_model import JEPA
 
@@ -75,15 +75,16 @@ def train(
         say: Told of verdicts, in words.
 
     Raises:
+        BlockingIOError: If another process is training in this folder.
         Interrupted: After Ctrl-C; everything is saved, and `resume` goes on.
     """
     modules = build_modules(config, recording)
     modules.to(runtime.device)
     episodes = split_episodes(config, modules.model, recording)
-    checkpoint = run.resume() if resume else None
-    if checkpoint is not None:
-        restore_modules(modules, checkpoint)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, sole_writer(run.path):
+        checkpoint = run.resume() if resume else None
+        if checkpoint is not None:
+            restore_modules(modules, checkpoint)
         loop = Loop(
             run_folder=run,
             runtime=runtime,

@@ -14,6 +14,7 @@ Nothing is pickled. Importing this room does not import torch.
 
 from telos.runs.checkpoint import Checkpoint as Checkpoint
 from telos.runs.interrupt import Interrupt as Interrupt
+from telos.runs.lock import sole_writer as sole_writer
 from telos.runs.run import Run as Run
 from telos.runs.state import flatten_generators as flatten_generators
 from telos.runs.state import flatten_optimizer as flatten_optimizer

@@ -14,6 +14,7 @@ from telos.config import from_dict, load_json, save_json, to_dict
 from telos.runs import checkpoint as checkpoints
 from telos.runs import metrics
 from telos.runs.checkpoint import Checkpoint
+from telos.runs.lock import sole_writer
 from telos.runs.tensor_file import load_tensors, save_tensors
 from telos.runtime import commit, machine, versions
 
@@ -59,6 +60,7 @@ class Run:
         Raises:
             FileExistsError: If the folder holds a run and `overwrite` is not set, or
                 holds anything else (which is never overwritten).
+            BlockingIOError: If the run to be replaced is being trained.
         """
         run = cls(path)
         stored = to_dict(config)
@@ -231,8 +233,9 @@ class Run:
                 f"run folder {name!r} already holds {self._progress()}. Continue with "
                 f"--resume {name} or replace it with --overwrite."
             )
-        for entry in _CONTENT:
-            _delete(self.path / entry)
+        with sole_writer(self.path):
+            for entry in _CONTENT:
+                _delete(self.path / entry)
 
     def _progress(self) -> str:
         if (self.path / "model.safetensors").exists():
