@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from results_file import row, write_result
+from verbs import collect, learn
 
 from telos.agent import Deliberation, load_agent
 from telos.envs import make_world
@@ -40,6 +39,7 @@ TRAININGS = {
 }
 DELIBERATIONS = {
     "latent distance instead of the critic": Deliberation(cost="latent"),
+    "no routes": Deliberation(route_every=0),
     "no memory of misses": Deliberation(memory=0),
     "random shooting instead of iCEM": Deliberation(planner="random-shooting"),
 }
@@ -52,12 +52,11 @@ def main() -> None:
     effort = parser.parse_args().effort
     started = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)
-    data = WORK / "rooms.h5"
-    telos("collect", "two-rooms", "--out", str(data), "--resume",
-          "--episodes", str(DATA_EPISODES), "--steps", str(DATA_STEPS))  # fmt: skip
+    data = collect("two-rooms", WORK / "rooms.h5", DATA_EPISODES, DATA_STEPS)
     found = {}
     for name, options in TRAININGS.items():
-        run = learn(data, name, effort, options)
+        run = WORK / folder_name(name, effort)
+        learn(data, run, "--effort", str(effort), *options)
         found[name] = measured(run, name, Deliberation())
     whole = WORK / folder_name(WHOLE, effort)
     for name, deliberation in DELIBERATIONS.items():
@@ -69,18 +68,6 @@ def main() -> None:
 def folder_name(variant: str, effort: float) -> str:
     """Folder of a variant's run."""
     return f"{variant.replace(' ', '-')}-effort-{effort:g}"
-
-
-def learn(data: Path, variant: str, effort: float, options: tuple[str, ...]) -> Path:
-    """The run of a variant; an interrupted one goes on."""
-    run = WORK / folder_name(variant, effort)
-    if (run / "model.safetensors").exists():
-        return run
-    if (run / "config.json").exists():
-        telos("train", "--resume", str(run))
-        return run
-    telos("train", str(data), "--out", str(run), "--effort", str(effort), *options)
-    return run
 
 
 def measured(run: Path, variant: str, deliberation: Deliberation) -> dict[str, Any]:
@@ -115,11 +102,6 @@ def success_row(
         met = success["high"] < whole["success"]["low"]
         more |= {"target": f"below {WHOLE}", "met": met}
     return row(name, success["k"] / success["n"], "share", **more)
-
-
-def telos(*arguments: str) -> None:
-    """Run the command line of this environment."""
-    subprocess.run([sys.executable, "-m", "telos", *arguments], check=True)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,19 @@ seeds to results/rooms.json. Success rates are by the shipped protocols.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from results_file import limit_row, row, write_result
+from verbs import collect, evaluate, learn, trained_seconds
 
 from telos.evaluation.statistics import t_interval
 
 WORK = Path(__file__).parent / "scratch" / "rooms"
 EPISODES, STEPS = 660, 300
+NUM_ENVS = 64
 TARGETS = {"rooms-random-500": 0.98, "rooms-fixed-strict": 0.99}
 PROTOCOLS = (*TARGETS, "rooms-zone", "rooms-zone-free")
 
@@ -33,9 +32,11 @@ def main() -> None:
     options = arguments()
     started = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)
-    data = record()
-    runs = [learn(data, seed, options.effort) for seed in options.seeds]
-    results = {name: [evaluate(run, name) for run in runs] for name in PROTOCOLS}
+    data = collect("two-rooms", WORK / "rooms.h5", EPISODES, STEPS)
+    runs = [learn_seed(data, seed, options.effort) for seed in options.seeds]
+    results = {
+        name: [evaluate(run, name, NUM_ENVS) for run in runs] for name in PROTOCOLS
+    }
     seconds = sum(trained_seconds(run) for run in runs)
     rows = [
         limit_row("training, all seeds", seconds / 60, "min", 45),
@@ -54,39 +55,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def record() -> Path:
-    """Episodes in random training layouts, at most 200,000 frames."""
-    path = WORK / "rooms.h5"
-    order = ["collect", "two-rooms", "--out", str(path), "--resume"]
-    telos(*order, "--episodes", str(EPISODES), "--steps", str(STEPS))
-    return path
-
-
-def learn(data: Path, seed: int, effort: float) -> Path:
-    """A run of one seed; an interrupted one goes on."""
+def learn_seed(data: Path, seed: int, effort: float) -> Path:
+    """The run of one seed."""
     run = WORK / f"seed-{seed}-effort-{effort:g}"
-    if (run / "model.safetensors").exists():
-        return run
-    if (run / "config.json").exists():
-        telos("train", "--resume", str(run))
-        return run
-    order = ["train", str(data), "--out", str(run), "--effort", str(effort)]
-    telos(*order, "--seed", str(seed))
-    return run
-
-
-def evaluate(run: Path, protocol: str) -> dict[str, Any]:
-    """The evaluation of a run; measured once."""
-    path = run / "evaluations" / protocol / "evaluation.json"
-    if not path.exists():
-        telos("evaluate", str(run), "--protocol", protocol, "--num-envs", "64")
-    return json.loads(path.read_text())
-
-
-def trained_seconds(run: Path) -> float:
-    """Seconds that the training of a run took."""
-    last = (run / "metrics.jsonl").read_text().splitlines()[-1]
-    return json.loads(last)["seconds"]
+    return learn(data, run, "--effort", str(effort), "--seed", str(seed))
 
 
 def share(evaluation: dict[str, Any]) -> float:
@@ -132,17 +104,12 @@ def zone_rows(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 def decision_row(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Milliseconds of a decision, the slowest seed."""
     slowest = max(one["decisions"]["ms_mean"] for one in evaluations)
-    return limit_row("decision, 64 side by side", slowest, "ms", 50)
+    return limit_row(f"decision, {NUM_ENVS} side by side", slowest, "ms", 50)
 
 
 def _ceiling(evaluation: dict[str, Any]) -> float | None:
     found = evaluation["ceiling"]
     return found["k"] / found["n"] if found else None
-
-
-def telos(*order: str) -> None:
-    """Run a verb of the command line as a user would."""
-    subprocess.run([sys.executable, "-m", "telos", *order], check=True)
 
 
 if __name__ == "__main__":

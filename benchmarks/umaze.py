@@ -11,16 +11,17 @@ benchmarks/scratch/umaze and goes on where it stopped; writes results/umaze.json
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from results_file import limit_row, rate_row, row, write_result
+from verbs import collect, evaluate, learn, trained_seconds
 
 WORK = Path(__file__).parent / "scratch" / "umaze"
 EPISODES, STEPS = 400, 100
+NUM_ENVS = 50
+RECORD = ("--options", "action_repeat=5")
+"""An action every fifth simulator step."""
 LEARN = ("--streams", "pixels", "--history", "3", "--critic", "expectile")
 
 
@@ -32,47 +33,18 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)
-    data = record()
-    run = learn(data, options.effort, options.seed)
-    found = run / "evaluations" / "umaze" / "evaluation.json"
-    if not found.exists():
-        telos("evaluate", str(run), "--protocol", "umaze", "--num-envs", "50")
-    evaluation = json.loads(found.read_text())
+    data = collect("point-maze", WORK / "maze.h5", EPISODES, STEPS, *RECORD)
+    run = WORK / f"seed-{options.seed}-effort-{options.effort:g}"
+    dials = ("--effort", str(options.effort), "--seed", str(options.seed))
+    learn(data, run, *dials, *LEARN)
+    evaluation = evaluate(run, "umaze", NUM_ENVS)
     milliseconds = evaluation["decisions"]["ms_mean"]
-    seconds = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     rows = [
         rate_row("goals in the maze", evaluation, 0.9),
-        limit_row("decision, 50 side by side", milliseconds, "ms", 50),
-        row("training", seconds["seconds"] / 60, "min"),
+        limit_row(f"decision, {NUM_ENVS} side by side", milliseconds, "ms", 50),
+        row("training", trained_seconds(run) / 60, "min"),
     ]
     print(write_result("umaze", time.monotonic() - started, rows))
-
-
-def record() -> Path:
-    """Scripted visits and random pushes, an action every fifth simulator step."""
-    path = WORK / "maze.h5"
-    order = ["collect", "point-maze", "--out", str(path), "--resume"]
-    order += ["--options", "action_repeat=5"]
-    telos(*order, "--episodes", str(EPISODES), "--steps", str(STEPS))
-    return path
-
-
-def learn(data: Path, effort: float, seed: int) -> Path:
-    """The run; an interrupted one goes on."""
-    run = WORK / f"seed-{seed}-effort-{effort:g}"
-    if (run / "model.safetensors").exists():
-        return run
-    if (run / "config.json").exists():
-        telos("train", "--resume", str(run))
-        return run
-    order = ["train", str(data), "--out", str(run), "--seed", str(seed)]
-    telos(*order, "--effort", str(effort), *LEARN)
-    return run
-
-
-def telos(*order: str) -> None:
-    """Run a verb of the command line as a user would."""
-    subprocess.run([sys.executable, "-m", "telos", *order], check=True)
 
 
 if __name__ == "__main__":

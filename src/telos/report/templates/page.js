@@ -198,10 +198,16 @@
       }
     }
 
-    trace(points) {
+    /* A line with a halo, so that it is seen on any ground. */
+    line(points, name, width, halo, haloWidth) {
       const c = this.context;
       c.beginPath();
       points.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+      for (const [style, wide] of [[halo, haloWidth], [colour(name), width]]) {
+        c.strokeStyle = style;
+        c.lineWidth = wide * this.pen;
+        c.stroke();
+      }
     }
 
     pairs(flat) {
@@ -215,13 +221,7 @@
       const c = this.context;
       c.save();
       c.setLineDash([3, 15]);
-      this.trace(points);
-      c.strokeStyle = "rgb(255 255 255 / .8)";
-      c.lineWidth = 13 * this.pen;
-      c.stroke();
-      c.strokeStyle = colour("--route");
-      c.lineWidth = 8 * this.pen;
-      c.stroke();
+      this.line(points, "--route", 8, "rgb(255 255 255 / .8)", 13);
       c.restore();
     }
 
@@ -230,13 +230,7 @@
       const c = this.context;
       for (const flat of futures) {
         const points = this.pairs(flat);
-        this.trace(points);
-        c.strokeStyle = "rgb(255 255 255 / .55)";
-        c.lineWidth = 14 * this.pen;
-        c.stroke();
-        c.strokeStyle = colour("--imagined");
-        c.lineWidth = 8 * this.pen;
-        c.stroke();
+        this.line(points, "--imagined", 8, "rgb(255 255 255 / .55)", 14);
         const [x, y] = points[points.length - 1] || [0, 0];
         c.fillStyle = colour("--imagined");
         c.beginPath();
@@ -246,14 +240,7 @@
     }
 
     drawPath(step) {
-      const c = this.context;
-      this.trace(this.data.path.slice(0, step + 1));
-      c.strokeStyle = "rgb(255 255 255 / .7)";
-      c.lineWidth = 17 * this.pen;
-      c.stroke();
-      c.strokeStyle = colour("--path");
-      c.lineWidth = 10 * this.pen;
-      c.stroke();
+      this.line(this.data.path.slice(0, step + 1), "--path", 10, "rgb(255 255 255 / .7)", 17);
     }
   }
 

@@ -1,0 +1,46 @@
+"""The command line as a user would run it; what was done before is not done again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def telos(*order: str) -> None:
+    """Run a verb in the environment of this script."""
+    subprocess.run([sys.executable, "-m", "telos", *order], check=True)
+
+
+def collect(world: str, path: Path, episodes: int, steps: int, *options: str) -> Path:
+    """Record episodes; an interrupted recording goes on."""
+    order = ["collect", world, "--out", str(path), "--resume", *options]
+    telos(*order, "--episodes", str(episodes), "--steps", str(steps))
+    return path
+
+
+def learn(data: Path, run: Path, *options: str) -> Path:
+    """Train; an interrupted training goes on, a finished one is kept."""
+    if (run / "model.safetensors").exists():
+        return run
+    if (run / "config.json").exists():
+        telos("train", "--resume", str(run))
+    else:
+        telos("train", str(data), "--out", str(run), *options)
+    return run
+
+
+def evaluate(run: Path, protocol: str, num_envs: int) -> dict[str, Any]:
+    """The evaluation of a run; measured once."""
+    path = run / "evaluations" / protocol / "evaluation.json"
+    if not path.exists():
+        telos("evaluate", str(run), "--protocol", protocol, "--num-envs", str(num_envs))
+    return json.loads(path.read_text())
+
+
+def trained_seconds(run: Path) -> float:
+    """Seconds that the training of a run took."""
+    last = (run / "metrics.jsonl").read_text().splitlines()[-1]
+    return json.loads(last)["seconds"]
