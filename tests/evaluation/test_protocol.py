@@ -26,7 +26,7 @@ HASHES = {
     "rooms-random-500": "a3efc64749fc0514",
     "rooms-zone": "3b5944475a3f840a",
     "rooms-zone-free": "7aca45c35504707d",
-    "umaze": "35c2fb4c07a5c24c",
+    "umaze": "7f55056102a92fbd",
 }
 
 
