@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tests.data.worlds import DriftWorld, NoisePolicy, drift_spec, make_episode
 
-from telos.cli import collect as collect_verb
 from telos.cli import inspect as inspect_verb
 from telos.cli.main import main
+from telos.cli.pairs import parse_pairs
 from telos.collect import collect
 from telos.data import EpisodeFile, Recording
 from telos.data.checks import check_recording, explained_variance, histogram
@@ -147,8 +147,7 @@ def test_histogram_and_sparkline() -> None:
 
 
 def test_world_options() -> None:
-    parse = collect_verb.parse_options
-    assert parse(("layout=fixed", "size=64", "zone=null", "a=b=c")) == {
+    assert parse_pairs(("layout=fixed", "size=64", "zone=null", "a=b=c")) == {
         "layout": "fixed",
         "size": 64,
         "zone": None,
@@ -156,7 +155,7 @@ def test_world_options() -> None:
     }
     for wrong in ("layout", "=3"):
         with pytest.raises(ValueError, match="name=value"):
-            parse((wrong,))
+            parse_pairs((wrong,))
 
 
 @pytest.fixture

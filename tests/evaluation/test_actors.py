@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
-from telos.agent import Agent, AgentParts
+from telos.agent import Agent, AgentParts, Deliberation
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
 from telos.cli.common import CommonOptions
@@ -83,8 +84,6 @@ def parts(replan_every=2, routes=False) -> AgentParts:
 
 @pytest.fixture
 def protocol():
-    from dataclasses import replace
-
     easy = replace(load_protocol("rooms-random"), goal_rule="same", budget=30)
     return easy.with_episodes(4)
 
@@ -125,8 +124,6 @@ def test_an_agents_results_do_not_depend_on_the_batch(protocol):
 
 
 def test_only_a_guarded_agent_is_told_of_its_zone():
-    from dataclasses import replace
-
     told = replace(load_protocol("rooms-zone"), budget=40, episodes=4)
     free = replace(told, guarded=False)
     guarded, unguarded = _run(told), _run(free)
@@ -168,10 +165,13 @@ def test_goal_images_of_another_size_or_kind_are_refused(tmp_path):
 
 @pytest.fixture
 def fake_run(monkeypatch, tmp_path):
-    def load(path, world, protocol, *, device="auto"):
+    def load(path, world, protocol, *, device="auto", deliberation):
+        told.append(deliberation)
         return AgentActor(parts(), world, guarded=protocol.guarded)
 
+    told: list[Deliberation] = []
     monkeypatch.setattr(actors, "actor_from_run", load)
+    load.told = told
     return tmp_path / "run"
 
 
@@ -188,6 +188,26 @@ def test_the_evaluate_verb_writes_what_it_prints(fake_run, capsys):
     assert (folder / "traces.npz").is_file()
     assert result["success"]["n"] == 3
     assert "success" in capsys.readouterr().out
+
+
+def test_an_agent_that_deliberates_otherwise_has_a_name_of_its_own(fake_run, capsys):
+    settings = ("route_every=0", "cost=latent")
+    command = evaluate_verb.Command(
+        run=fake_run,
+        episodes=2,
+        num_envs=2,
+        no_baselines=True,
+        agent=settings,
+        common=QUIET,
+    )
+    evaluate_verb.run(command)
+    (folder,) = (fake_run / "evaluations").iterdir()
+    assert folder.name == "rooms-random-2-episodes-cost-latent-route_every-0"
+    expected = Deliberation(route_every=0, cost="latent")
+    assert actors.actor_from_run.told == [expected]
+    for wrong, word in (("sample=3", "samples"), ("samples=many", "int")):
+        with pytest.raises(ValueError, match=word):
+            evaluate_verb.run(replace(command, agent=(wrong,)))
 
 
 def test_a_zones_file_changes_world_and_hash(fake_run, tmp_path):

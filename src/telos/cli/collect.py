@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from telos.cli.common import CommonOptions
+from telos.cli.pairs import parse_pairs
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,30 +74,12 @@ def run(command: Command) -> dict[str, Any]:
     return _as_dict(summary, file)
 
 
-def parse_options(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """name=value pairs; a value that is no JSON is text.
-
-    Raises:
-        ValueError: If a pair has no equals sign.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise ValueError(f"option {pair!r}: expected name=value")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
-    return options
-
-
 def _collect(command: Command) -> CollectSummary:
     from telos.collect import collect
     from telos.envs import make_world
 
     num_envs = min(command.num_envs, command.episodes)
-    world = make_world(command.env, num_envs=num_envs, **parse_options(command.options))
+    world = make_world(command.env, num_envs=num_envs, **parse_pairs(command.options))
     try:
         with _progress(command) as bar:
             return collect(

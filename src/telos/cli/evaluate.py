@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from telos.cli.common import CommonOptions
+from telos.cli.pairs import deliberation_of, suffix_of
 
 if TYPE_CHECKING:
     from telos.evaluation.actors import AgentParts
@@ -23,6 +24,7 @@ telos evaluate runs/rooms --protocol rooms-random-500 --num-envs 64
 telos evaluate runs/rooms --protocol rooms-zone --episodes 50 --no-baselines
 telos evaluate runs/rooms --guard zones.json
 telos evaluate runs/rooms --data held-out.h5
+telos evaluate runs/rooms --agent planner=random-shooting route_every=0
 """
 
 
@@ -43,6 +45,9 @@ class Command:
     """Episodes that run side by side; results do not depend on it, latency does."""
     guard: Path | None = None
     """Zones file with one keep-out zone that the agent must respect."""
+    agent: tuple[str, ...] = ()
+    """How the agent deliberates where not as usual, as name=value: samples, iterations,
+    horizon, planner, cost, running, replan_every, route_every, memory."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error and probes."""
     no_baselines: bool = False
@@ -79,7 +84,7 @@ def protocol_of(command: Command) -> Protocol:
     if command.episodes not in (None, protocol.episodes):
         name = f"{protocol.name}-{command.episodes}-episodes"
         protocol = replace(protocol, name=name, episodes=command.episodes)
-    return protocol
+    return replace(protocol, name=protocol.name + suffix_of(command.agent))
 
 
 def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
@@ -92,7 +97,11 @@ def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
     world = make_world(protocol.world, num_envs=num_envs, **protocol.world_options)
     with contextlib.closing(world):
         actor = actor_from_run(
-            command.run, world, protocol, device=command.common.device
+            command.run,
+            world,
+            protocol,
+            device=command.common.device,
+            deliberation=deliberation_of(command.agent),
         )
         with _progress(command) as progress:
             evaluation = evaluate(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from telos.cli.common import CommonOptions
+from telos.cli.pairs import deliberation_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,9 @@ class Command:
     """`random` (a goal of the protocol's rule) or an image of the goal (.png)."""
     guard: Path | None = None
     """Zones file with one keep-out zone."""
+    agent: tuple[str, ...] = ()
+    """How the agent deliberates where not as usual, as name=value: samples, iterations,
+    horizon, planner, cost, running, replan_every, route_every, memory."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4)."""
     protocol: str = "rooms-random"
@@ -102,7 +106,11 @@ def _act(command: Command, protocol: Protocol) -> EpisodeResults:
         if command.goal != RANDOM:
             image = read_goal(Path(command.goal), world.spec.streams["pixels"].shape)
         actor = actor_from_run(
-            command.run, world, protocol, device=command.common.device
+            command.run,
+            world,
+            protocol,
+            device=command.common.device,
+            deliberation=deliberation_of(command.agent),
         )
         results = run_episodes(world, pursuing(actor, image), protocol, num_traces=1)
         return results if image is None else without_truth(results, image)

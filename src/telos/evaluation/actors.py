@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from telos.agent import Agent, AgentParts, load_agent
+from telos.agent import Agent, AgentParts, Deliberation, load_agent
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
@@ -148,15 +148,27 @@ def read_goal(path: Path, shape: Sequence[int]) -> np.ndarray:
 
 
 def actor_from_run(
-    path: Path, world: GoalWorld, protocol: Protocol, *, device: str = "auto"
+    path: Path,
+    world: GoalWorld,
+    protocol: Protocol,
+    *,
+    device: str = "auto",
+    deliberation: Deliberation | None = None,
 ) -> AgentActor:
     """The agent of a run folder, ready for a protocol in its world.
+
+    Args:
+        path: The run folder.
+        world: Where it will act.
+        protocol: Says whether it is told of the zones.
+        device: auto, cpu, cuda or cuda:N.
+        deliberation: How it searches, if not as usual.
 
     Raises:
         FileNotFoundError: If there is no such run.
         ValueError: If the run has no finished model or was trained in another world.
     """
-    parts = load_agent(path, spec=world.spec, device=device)
+    parts = load_agent(path, spec=world.spec, device=device, deliberation=deliberation)
     return AgentActor(parts, world, guarded=protocol.guarded)
 
 
