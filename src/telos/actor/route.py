@@ -169,6 +169,25 @@ class RouteSearch:
         return finite & (smallest_margin(margins) > 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Shoots:
+    """C candidates for the tree of each environment."""
+
+    states: Float[Tensor, "B C D"]
+    places: Float[Tensor, "B C A"]
+    travelled: Float[Tensor, "B C"]
+    """Steps from the present."""
+    remaining: Float[Tensor, "B C"]
+    """Steps to the goal, as the critic says."""
+    parents: Int[Tensor, "B C"]
+
+    def take(self, order: Int[Tensor, "B C"]) -> _Shoots:
+        """The same in another order."""
+        return _Shoots(
+            **{name: take(value, order) for name, value in vars(self).items()}
+        )
+
+
 class _Tree:
     """Imagined states of B environments, the first of each being the present."""
 
@@ -209,48 +228,60 @@ class _Tree:
 
     def grow(self, chosen: Tensor, branches: Trajectory, admissible: Tensor) -> None:
         """Add the branches that lead somewhere new, most promising first."""
-        config = self.config
-        ends = branches.states[:, :, 0, -1]
-        parents = chosen.repeat_interleave(config.directions, dim=1)
-        remaining = self.terrain.steps(ends, self.goal)
-        places = self.terrain.place(ends)
-        fallen = self.remaining.gather(1, parents) - remaining
-        length = (places - take(self.places, parents)).norm(dim=-1)
-        known = torch.cdist(places, self.places[:, : int(self.count.max())])
-        wanted = (
-            admissible
-            & (fallen <= config.haste * config.hold + config.doubt)
-            & (length > config.moved * config.hold)
-            & (known.nan_to_num(torch.inf).amin(-1) > config.apart)
-        )
-        travelled = self.travelled.gather(1, parents) + config.hold
-        promise = torch.where(wanted, travelled + remaining, torch.inf)
+        shoots = self._shoots(chosen, branches)
+        wanted = admissible & self._leads_on(shoots)
+        promise = torch.where(wanted, shoots.travelled + shoots.remaining, torch.inf)
         order = promise.argsort(dim=1, stable=True)
-        places, wanted = take(places, order), wanted.gather(1, order)
-        kept = _first_of_each_place(places, wanted, config.apart)
+        shoots, wanted = shoots.take(order), wanted.gather(1, order)
+        kept = _first_of_each_place(shoots.places, wanted, self.config.apart)
         slots = self.count[:, None] + kept.cumsum(1) - 1
-        kept &= slots < config.capacity
+        kept &= slots < self.config.capacity
         envs, index = kept.nonzero(as_tuple=True)
-        rows, source = slots[envs, index], order[envs, index]
-        self.states[envs, rows] = ends[envs, source]
-        self.places[envs, rows] = places[envs, index]
-        self.travelled[envs, rows] = travelled[envs, source]
-        self.remaining[envs, rows] = remaining[envs, source]
-        self.parents[envs, rows] = parents[envs, source]
+        rows = slots[envs, index]
+        self.states[envs, rows] = shoots.states[envs, index]
+        self.places[envs, rows] = shoots.places[envs, index]
+        self.travelled[envs, rows] = shoots.travelled[envs, index]
+        self.remaining[envs, rows] = shoots.remaining[envs, index]
+        self.parents[envs, rows] = shoots.parents[envs, index]
         self.is_open[envs, rows] = True
         self.count += kept.sum(1)
-        self._arrive(kept, places, remaining.gather(1, order), slots)
+        self._arrive(kept, slots, shoots)
 
-    def _arrive(
-        self, kept: Tensor, places: Tensor, remaining: Tensor, slots: Tensor
-    ) -> None:
+    def _shoots(self, chosen: Tensor, branches: Trajectory) -> _Shoots:
+        """What the ends of branches would be as states of the tree."""
+        ends = branches.states[:, :, 0, -1]
+        parents = chosen.repeat_interleave(self.config.directions, dim=1)
+        return _Shoots(
+            states=ends,
+            places=self.terrain.place(ends),
+            travelled=self.travelled.gather(1, parents) + self.config.hold,
+            remaining=self.terrain.steps(ends, self.goal),
+            parents=parents,
+        )
+
+    def _leads_on(self, shoots: _Shoots) -> Bool[Tensor, "B C"]:
+        """Has come forward, through no wall, to a place that is new."""
+        config = self.config
+        before = self.remaining.gather(1, shoots.parents)
+        possible = config.haste * config.hold + config.doubt
+        length = (shoots.places - take(self.places, shoots.parents)).norm(dim=-1)
+        known = torch.cdist(shoots.places, self.places[:, : int(self.count.max())])
+        # Where nothing is known yet, the distance is NaN or infinite.
+        nearest = known.nan_to_num(torch.inf).amin(-1)
+        return (
+            (before - shoots.remaining <= possible)
+            & (length > config.moved * config.hold)
+            & (nearest > config.apart)
+        )
+
+    def _arrive(self, kept: Tensor, slots: Tensor, shoots: _Shoots) -> None:
         """End the search of those that have come close to their goal.
 
         Close on the chart may be on the other side of a wall: the critic has to agree.
         """
         arrive = self.config.arrive
-        near = (places - self.target[:, None]).norm(dim=-1) < arrive
-        there = kept & near & (remaining < 2 * arrive + self.config.doubt)
+        near = (shoots.places - self.target[:, None]).norm(dim=-1) < arrive
+        there = kept & near & (shoots.remaining < 2 * arrive + self.config.doubt)
         first = there.to(torch.int8).argmax(1, keepdim=True)
         new = there.any(1) & (self.end < 0)
         self.end = torch.where(new, slots.gather(1, first)[:, 0], self.end)
@@ -275,7 +306,7 @@ class _Tree:
 def directions(count: int, action_dim: int, number: int) -> Float[Tensor, "M A"]:
     """Actions of length one in all directions, others in every round."""
     if action_dim == 1:
-        return torch.linspace(-1, 1, max(count, 2))[:, None]
+        return torch.linspace(-1, 1, count)[:, None]
     if action_dim == 2:
         angle = torch.arange(count) * (2 * math.pi / count) + number * GOLDEN_ANGLE
         return torch.stack([angle.cos(), angle.sin()], dim=-1)
