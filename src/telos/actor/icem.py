@@ -19,26 +19,19 @@ from torch import Tensor
 
 from telos.actor.noise import coloured_noise
 from telos.actor.scoring import rank_for_search, take
-from telos.actor.search import Search, check_request, require_positive
+from telos.actor.search import Search, SearchConfig, require_positive
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class ICEMConfig:
-    """How iCEM searches. Actions are normalised to [-1, 1]."""
+class ICEMConfig(SearchConfig):
+    """How iCEM searches. Actions are normalised to [-1, 1].
 
-    samples: int = 64
-    """Candidates of the first iteration."""
-    iterations: int = 3
-    """Rounds of sampling and refitting."""
+    ``samples`` is the number of candidates of the first iteration.
+    """
+
     elites: int = 8
     """Best candidates that the distribution is refitted to."""
-    horizon: int = 10
-    """Model steps per candidate."""
-    action_dim: int = 2
-    """Numbers per model step: frame skip times the environment's action dimension."""
-    beta: float = 2.0
-    """Colour of the noise: power falls with frequency as f^-beta."""
     momentum: float = 0.1
     """Share of the old mean and spread that a refit keeps."""
     sigma: float = 0.7
@@ -51,21 +44,10 @@ class ICEMConfig:
     """Share of the elites that the next iteration evaluates beside new candidates."""
     penalty: float = 1.0
     """Price of a violation while searching, see `rank_for_search`."""
-    futures: int = 1
-    """Latent draws per candidate."""
-    futures_seed: int = 0
-    """Seed of these draws."""
 
     def __post_init__(self) -> None:
-        require_positive(
-            samples=self.samples,
-            iterations=self.iterations,
-            elites=self.elites,
-            horizon=self.horizon,
-            action_dim=self.action_dim,
-            sigma=self.sigma,
-            futures=self.futures,
-        )
+        super().__post_init__()
+        require_positive(elites=self.elites, sigma=self.sigma)
         if not (0 <= self.momentum < 1 and 0 <= self.keep <= 1 and self.gamma >= 1):
             raise ValueError(
                 f"momentum {self.momentum}, keep {self.keep}, gamma {self.gamma}; "
@@ -108,16 +90,10 @@ class ICEM:
     ) -> Plan:
         """Search and return the best candidate seen; see `telos.types.Planner`."""
         config = self.config
-        check_request(state, init, generators, (config.horizon, config.action_dim))
-        search = Search(
-            dynamics=dynamics,
-            state=state,
-            objective=objective,
-            guardrails=guardrails,
-            futures=config.futures,
-            futures_seed=config.futures_seed,
+        search = Search.begin(
+            config, dynamics, state, objective, guardrails, init, generators
         )
-        amount = budget or Budget(samples=config.samples, iterations=config.iterations)
+        amount = config.amount(budget)
         proposal = self._start(state, init)
         for iteration in range(amount.iterations):
             if iteration == amount.iterations - 1 and iteration > 0:

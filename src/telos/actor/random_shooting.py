@@ -12,37 +12,13 @@ from torch import Tensor
 
 from telos.actor.archive import Candidates
 from telos.actor.noise import coloured_noise
-from telos.actor.search import Search, check_request, require_positive
+from telos.actor.search import Search, SearchConfig
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomShootingConfig:
-    """How much random shooting tries."""
-
-    samples: int = 64
-    """Candidates per iteration."""
-    iterations: int = 3
-    """Independent batches of candidates; none learns from another."""
-    horizon: int = 10
-    """Model steps per candidate."""
-    action_dim: int = 2
-    """Numbers per model step: frame skip times the environment's action dimension."""
-    beta: float = 2.0
-    """Colour of the noise along time; 0 makes all steps independent."""
-    futures: int = 1
-    """Latent draws per candidate."""
-    futures_seed: int = 0
-    """Seed of these draws."""
-
-    def __post_init__(self) -> None:
-        require_positive(
-            samples=self.samples,
-            iterations=self.iterations,
-            horizon=self.horizon,
-            action_dim=self.action_dim,
-            futures=self.futures,
-        )
+class RandomShootingConfig(SearchConfig):
+    """How much random shooting tries; no iteration learns from another."""
 
 
 class RandomShooting:
@@ -65,16 +41,10 @@ class RandomShooting:
     ) -> Plan:
         """Evaluate rest, `init` and random candidates; see `telos.types.Planner`."""
         config = self.config
-        check_request(state, init, generators, (config.horizon, config.action_dim))
-        search = Search(
-            dynamics=dynamics,
-            state=state,
-            objective=objective,
-            guardrails=guardrails,
-            futures=config.futures,
-            futures_seed=config.futures_seed,
+        search = Search.begin(
+            config, dynamics, state, objective, guardrails, init, generators
         )
-        amount = budget or Budget(samples=config.samples, iterations=config.iterations)
+        amount = config.amount(budget)
         rest = state.new_zeros(len(state), config.horizon, config.action_dim)
         seeds = [rest] if init is None else [rest, init.clamp(-1, 1)]
         candidates = self._shoot(search, amount.samples, seeds, generators)

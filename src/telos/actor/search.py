@@ -13,10 +13,44 @@ from torch import Tensor
 
 from telos.actor.archive import Archive, Candidates
 from telos.actor.scoring import rank, score
-from telos.types import Dynamics, Guardrail, Objective, Plan, Status
+from telos.types import Budget, Dynamics, Guardrail, Objective, Plan, Status
 
 SHOWN = 8
 """Good candidates of the last iteration that a plan keeps for pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """What every planner that samples can be told."""
+
+    samples: int = 64
+    """Candidates per iteration."""
+    iterations: int = 3
+    """Rounds of sampling."""
+    horizon: int = 10
+    """Model steps per candidate."""
+    action_dim: int = 2
+    """Numbers per model step: frame skip times the environment's action dimension."""
+    beta: float = 2.0
+    """Colour of the noise along time: power falls with frequency as f^-beta; 0 makes
+    all steps independent."""
+    futures: int = 1
+    """Latent draws per candidate."""
+    futures_seed: int = 0
+    """Seed of these draws."""
+
+    def __post_init__(self) -> None:
+        require_positive(
+            samples=self.samples,
+            iterations=self.iterations,
+            horizon=self.horizon,
+            action_dim=self.action_dim,
+            futures=self.futures,
+        )
+
+    def amount(self, budget: Budget | None) -> Budget:
+        """What may be spent: as asked, or as usual."""
+        return budget or Budget(samples=self.samples, iterations=self.iterations)
 
 
 @dataclass(kw_only=True)
@@ -33,6 +67,32 @@ class Search:
     """All candidates, iterations and decisions face the same draws."""
     archive: Archive = field(default_factory=Archive)
     started: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def begin(
+        cls,
+        config: SearchConfig,
+        dynamics: Dynamics,
+        state: Float[Tensor, "B T D"],
+        objective: Objective,
+        guardrails: Sequence[Guardrail],
+        init: Float[Tensor, "B H A"] | None,
+        generators: Sequence[torch.Generator],
+    ) -> Search:
+        """The question as a planner was asked it.
+
+        Raises:
+            ValueError: If its parts do not belong together.
+        """
+        check_request(state, init, generators, (config.horizon, config.action_dim))
+        return cls(
+            dynamics=dynamics,
+            state=state,
+            objective=objective,
+            guardrails=guardrails,
+            futures=config.futures,
+            futures_seed=config.futures_seed,
+        )
 
     def evaluate(self, actions: Float[Tensor, "B S H A"]) -> Candidates:
         """Imagine, score and archive candidates."""
