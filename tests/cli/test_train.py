@@ -18,7 +18,7 @@ from tests.learning.worlds import write_walks
 from telos.cli.main import INTERRUPTED, OK, USER_ERROR, main
 from telos.runs import Run
 
-FEW = ["--effort", "0.01"]
+FEW = ["--effort", "0.01", "--critic", "paths"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,10 @@ def test_no_file_and_missing_files_are_refused(capsys, tmp_path) -> None:
             ["backbone.kind", "'resnet'", "'keypoints', 'conv'"],
         ),
         (["--predictor", "mamba"], ["predictor.kind", "'mamba'", "'transformer'"]),
-        (["--critic", "hiql"], ["critic.form", "'paths', 'expectile', 'quasimetric'"]),
+        (
+            ["--critic", "hiql"],
+            ["critic.form", "'auto', 'paths', 'expectile', 'quasimetric'"],
+        ),
         (["--anti-collapse", "no"], ["anti_collapse", "'vicreg', 'sigreg', 'none'"]),
         (["--streams", "sound"], ["['sound'] are not recorded", "['state']"]),
         (["--effort", "0"], ["effort is 0"]),

@@ -9,7 +9,7 @@ import torch
 from tests.learning.worlds import from_latents
 
 from telos.data.recording import Recording
-from telos.learning.chart import ChartPhase
+from telos.learning.chart import ChartPhase, judge_chart
 from telos.learning.config import ChartConfig, OptimiserConfig
 from telos.learning.loop import make_optimiser, train_step
 from telos.runtime import Runtime
@@ -47,9 +47,25 @@ def recorded(shuffled: bool = False) -> Recording:
     return from_latents(list(squeeze(np.stack(places, 1))), list(told[..., None]))
 
 
+def accelerated() -> Recording:
+    """An action changes the velocity, which a state shows beside the place."""
+    rng = np.random.default_rng(0)
+    state, states, actions = np.zeros((40, 2)), [], []
+    for _ in range(50):
+        states.append(state)
+        action = rng.uniform(-1, 1, 40)
+        actions.append(action)
+        velocity = 0.9 * state[:, 1] + 0.3 * action
+        state = np.stack([state[:, 0] + velocity, velocity], -1)
+    states.append(state)
+    told = np.stack(actions, 1)[..., None]
+    return from_latents(list(0.1 * np.stack(states, 1)), list(told))
+
+
 def drawn(recording: Recording) -> tuple[Chart, float]:
     torch.manual_seed(0)
-    chart = Chart(1, 1, CONFIG.width)
+    latents = recording.observations["latent"]
+    chart = Chart(latents.shape[-1], 1, CONFIG.width)
     phase = ChartPhase(chart, MODEL, recording, CONFIG)
     optimiser = make_optimiser(phase)
     for step in range(phase.num_steps):
@@ -77,3 +93,20 @@ def test_a_chart_measures_steps_where_latents_are_squeezed() -> None:
 def test_a_chart_cannot_be_drawn_from_shuffled_actions() -> None:
     _, error = drawn(recorded(shuffled=True))
     assert error > 0.5
+
+
+def test_a_chart_says_whether_actions_are_displacements() -> None:
+    found = {
+        name: judge_chart(drawn(recording)[0], MODEL, recording)
+        for name, recording in {
+            "displaced": recorded(),
+            "accelerated": accelerated(),
+            "shuffled": recorded(shuffled=True),
+        }.items()
+    }
+    trusted = ChartConfig().trusted
+    assert found["displaced"].share > 0.8
+    assert found["shuffled"].explained < 0.1
+    # Velocities are displaced by actions, so the chart shows them and no places.
+    assert found["accelerated"].explained > 0.9
+    assert found["accelerated"].told_apart < trusted

@@ -183,11 +183,36 @@ def test_a_training_leaves_all_its_files(folder: Path) -> None:
 
 def test_a_chart_is_drawn_for_shortest_ways_only() -> None:
     config = tiny_config()
-    assert training.phases_of(config) == training.ORDER
+    for form in ("auto", "paths"):
+        drawn = replace(config, critic=replace(config.critic, form=form))
+        assert training.phases_of(drawn) == training.ORDER
     for form in ("expectile", "quasimetric"):
         other = replace(config, critic=replace(config.critic, form=form))
         phases = training.phases_of(other)
         assert phases == ("representation", "dynamics", "critic")
+
+
+@pytest.mark.parametrize(
+    ("trusted", "form", "words"),
+    [(-9.0, "paths", "shortest ways"), (2.0, "expectile", "and no routes")],
+)
+def test_the_chart_settles_how_the_critic_learns(
+    trusted: float, form: str, words: str, tmp_path: Path
+) -> None:
+    config = tiny_config()
+    config = replace(
+        config,
+        critic=replace(config.critic, form="auto"),
+        chart=replace(config.chart, trusted=trusted),
+    )
+    said: list[str] = []
+    run = Run.create(tmp_path / "run", config)
+    training.train(run, config, walks(12), CPU, say=said.append)
+    assert words in said[-1]
+    assert "of a typical action" in said[-1]
+    _, description = run.load_model()
+    assert description["config"]["critic"]["form"] == form
+    assert (description["terrain"] is not None) == (form == "paths")
 
 
 # --- golden losses

@@ -118,7 +118,7 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "representation": RepresentationConfig(steps=steps, episodes=16, windows=2),
         "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
         "chart": ChartConfig(steps=steps, batch=8, width=16),
-        "critic": CriticConfig(steps=steps, batch=32, width=16),
+        "critic": CriticConfig(form="paths", steps=steps, batch=32, width=16),
         "held_out": 0.2,
         "checkpoint_every": 4,
     }

@@ -55,8 +55,9 @@ class Command:
     """mixture, residual, recurrent or transformer."""
     anti_collapse: str = "vicreg"
     """vicreg, sigreg, or none (which collapses: an ablation)."""
-    critic: str = "paths"
-    """paths, expectile or quasimetric."""
+    critic: str = "auto"
+    """paths (shortest recorded ways), expectile or quasimetric (temporal differences),
+    or auto: paths where actions are displacements, else expectile."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
     shuffle_actions: bool = False

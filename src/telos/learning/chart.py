@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from telos.data.recording import Recording
@@ -12,6 +15,11 @@ from telos.learning.config import ChartConfig
 from telos.learning.latents import LATENT
 from telos.learning.losses import gaussian_misfit
 from telos.world_model import JEPA, Chart
+
+JUDGED = 4096
+"""Transitions, and pairs of frames, that a chart is judged by."""
+NEAREST = 0.02
+"""Share of the pairs that count as sharing a place."""
 
 
 class ChartPhase:
@@ -55,3 +63,64 @@ class ChartPhase:
         error, variance = self.chart.errors(state, window.actions.to(device))
         typical = error.abs().detach().median()
         return gaussian_misfit(error, variance), {"typical_error": typical}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartVerdict:
+    """Whether ways may be measured on a chart; 1 is perfect, 0 or less is useless."""
+
+    explained: float
+    """Share of a typical action that a displacement accounts for."""
+    told_apart: float
+    """Share by which states that share a place are closer than others of an episode.
+    Where actions accelerate, a chart is one of velocities: states of one velocity share
+    a place on it, wherever they are."""
+
+    @property
+    def share(self) -> float:
+        """The smaller of both."""
+        return min(self.explained, self.told_apart)
+
+
+@torch.no_grad()
+def judge_chart(
+    chart: Chart, model: JEPA, latents: Recording, *, seed: int = 0
+) -> ChartVerdict:
+    """Judge a chart on episodes that it was not drawn from."""
+    return ChartVerdict(
+        explained=_explained(chart, model, latents, seed),
+        told_apart=_told_apart(chart, latents, seed),
+    )
+
+
+def _explained(chart: Chart, model: JEPA, latents: Recording, seed: int) -> float:
+    """By medians, since a push against a wall displaces nothing anywhere."""
+    sampler = WindowSampler(
+        latents, length=1, batch=JUDGED, frame_skip=model.frame_skip, seed=seed
+    )
+    window = sampler.batch(0)
+    device = chart.linear.weight.device
+    actions = window.actions.to(device)
+    state = window.observations[LATENT][..., : chart.state_dim].to(device)
+    error, _ = chart.errors(state, actions)
+    typical = (actions - actions.flatten(0, 1).median(0).values).abs().median()
+    return 1 - float(error.abs().median() / typical.clamp_min(1e-9))
+
+
+def _told_apart(chart: Chart, latents: Recording, seed: int) -> float:
+    """Median distance of the pairs that are nearest on the chart, beside all pairs.
+
+    Pairs lie apart in time, where being close says that the agent has come back.
+    """
+    rng = np.random.default_rng((seed, 6))
+    episode = rng.integers(0, latents.num_episodes, JUDGED)
+    length = latents.lengths[episode]
+    first = rng.integers(0, length)
+    gap = rng.integers((length + 3) // 4, np.maximum(3 * length // 4, 1) + 1)
+    within = np.stack([first, (first + gap) % length])
+    frames = latents.observations[LATENT][latents.starts[episode] + within]
+    states = torch.from_numpy(frames[..., : chart.state_dim])
+    places = chart(states.to(chart.linear.weight.device)).cpu()
+    away, apart = ((x[0] - x[1]).norm(dim=-1) for x in (places, states))
+    nearest = apart[away.argsort()[: max(1, int(NEAREST * JUDGED))]]
+    return 1 - float(nearest.median() / apart.median().clamp_min(1e-9))

@@ -10,7 +10,7 @@ from telos.envs.world import WorldSpec
 from telos.world_model import JEPAConfig, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
-CriticForm = Literal["paths", "expectile", "quasimetric"]
+CriticForm = Literal["auto", "paths", "expectile", "quasimetric"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,9 @@ class ChartConfig:
     steps: int = 1000
     batch: int = 1024
     width: int = 128
+    trusted: float = 0.7
+    """Share of a typical action that displacements have to explain, and share by which
+    states of one place have to be closer, before ways are measured on the chart."""
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=3e-3, weight_decay=1e-4, clip=10.0
     )
@@ -88,9 +91,10 @@ class ChartConfig:
 class CriticConfig:
     """The goal-conditioned temporal distance, on frozen latents."""
 
-    form: CriticForm = "paths"
+    form: CriticForm = "auto"
     """paths (shortest ways through the recording as targets), expectile (temporal
-    differences) or quasimetric (the same, with the triangle inequality built in)."""
+    differences), quasimetric (the same, with the triangle inequality built in), or
+    auto: paths where actions are displacements, else expectile."""
     steps: int = 3000
     batch: int = 1024
     width: int = 128

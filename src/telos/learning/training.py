@@ -10,7 +10,7 @@ import numpy as np
 from telos.data.recording import Recording
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
-from telos.learning.chart import ChartPhase
+from telos.learning.chart import ChartPhase, judge_chart
 from telos.learning.config import TrainConfig
 from telos.learning.critic import CriticPhase
 from telos.learning.dynamics import DynamicsPhase
@@ -30,7 +30,7 @@ ORDER = ("representation", "dynamics", "chart", "critic")
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
     """Names of the phases, in order; only shortest ways are measured on a chart."""
-    drawn = config.critic.form == "paths"
+    drawn = config.critic.form in ("auto", "paths")
     return tuple(name for name in ORDER if name != "chart" or drawn)
 
 
@@ -116,6 +116,9 @@ def _run_phases(
         for side in (episodes.train, episodes.held_out)
     )
     for name in order[max(1, start) :]:
+        if name == "critic" and config.critic.form == "auto":
+            config, reason = _settled(config, modules, held_out)
+            say(reason)
         loop.run(latent_phase(name, config, modules, latents), checkpoint)
         checkpoint = None
         if name == "dynamics":
@@ -124,6 +127,22 @@ def _run_phases(
             say(f"{verdict.name}: {verdict.text}")
     readouts = fit_readouts(latents, held_out, config.seed)
     save_trained(loop.run_folder, config, modules, readouts, latents)
+
+
+def _settled(
+    config: TrainConfig, modules: Modules, held_out: Recording
+) -> tuple[TrainConfig, str]:
+    """How the critic learns in this world, and why."""
+    chart, model, seed = modules.chart, modules.model, config.seed
+    verdict = judge_chart(chart, model, held_out, seed=seed)
+    measured = verdict.share >= config.chart.trusted
+    form = "paths" if measured else "expectile"
+    how = "shortest ways" if measured else "temporal differences, and no routes"
+    reason = (
+        f"critic: {how}. Displacements explain {verdict.explained:.0%} of a typical "
+        f"action; states of one place are {verdict.told_apart:.0%} closer than others"
+    )
+    return replace(config, critic=replace(config.critic, form=form)), reason
 
 
 def representation_phase(
@@ -153,6 +172,8 @@ def latent_phase(
 ) -> Phase:
     """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
 
+    A critic that is still to be settled on is taken to learn from shortest ways.
+
     Raises:
         ValueError: If no episode is long enough for a window.
     """
@@ -169,7 +190,7 @@ def _critic_phase(
 ) -> CriticPhase | PathsPhase:
     settings, seed = config.critic, config.seed
     skip = modules.model.frame_skip
-    if settings.form != "paths":
+    if settings.form not in ("auto", "paths"):
         critic, target = modules.critic, modules.target
         return CriticPhase(
             critic, target, latents, settings, frame_skip=skip, seed=seed
