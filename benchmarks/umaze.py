@@ -22,7 +22,7 @@ EPISODES, STEPS = 400, 100
 NUM_ENVS = 50
 RECORD = ("--options", "action_repeat=5")
 """An action every fifth simulator step."""
-LEARN = ("--streams", "pixels", "--history", "3", "--critic", "expectile")
+LEARN = ("--streams", "pixels", "--history", "3")
 
 
 def main() -> None:
