@@ -17,7 +17,7 @@ from tests.actor.worlds import (
 
 from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
 from telos.cost import Effort, KeepOutDisc, LatentGoal, ObjectiveAlgebra
-from telos.types import Budget, Planner
+from telos.types import Budget, Planner, Trajectory
 
 H = 15
 SMALL = ICEM(ICEMConfig(horizon=H))
@@ -158,6 +158,25 @@ def test_from_inside_a_zone_the_least_violating_way_leads_out(planner):
     distance = (plan.states[:, 0] - torch.tensor([1.0, 0.0])).norm(dim=-1)
     assert (distance[:, -1] > 0.5).all()
     assert (distance[:, 3] > 0.3).all()
+
+
+class Drifting(Point):
+    """Believes that whoever rests is carried to the right; nobody is."""
+
+    def rollout(self, state, actions, futures=1, generator=None) -> Trajectory:
+        still = super().rollout(state, actions, futures, generator)
+        states = still.states.clone()
+        states[..., 0] += 0.01 * torch.arange(states.shape[-2])
+        return Trajectory(states=states, actions=actions)
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=lambda p: type(p).__name__)
+def test_a_hair_inside_a_zone_nobody_waits_to_be_carried_out(planner):
+    # Rest and every way out share the depth of the present, and then are safe.
+    inside = torch.tensor([[[1.497, 0.0]]]).expand(8, 1, 2)
+    plan = planner.plan(Drifting(), inside, goal(), [DISC], generators=generators(8))
+    assert set(plan.status) == {"infeasible"}
+    assert (plan.states[:, 0, -1, 0] > 1.8).all(), "towards the goal, not resting"
 
 
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda p: type(p).__name__)

@@ -14,6 +14,8 @@ from telos.types import Guardrail, Objective, Trajectory
 
 TIE_BREAK = 0.01
 """Weight of the mean depth of a violation beside its worst depth."""
+TIED = 1e-3
+"""Violations that differ by less than this share are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +108,21 @@ def score_margins(
 
 
 def best(scores: Scores) -> Int[Tensor, " B"]:
-    """The cheapest feasible candidate; without any, the one that violates least.
+    """The cheapest feasible candidate; without any, of those that violate least.
 
+    What starts in a violation shares its depth with everything that leads out at once:
+    if rest came first among them, an agent a hair inside a buffer would rest for ever.
     The first one wins ties, so that it is the fallback where nothing is known.
     """
-    cheapest = torch.where(scores.feasible, scores.cost, math.inf).argmin(1)
-    return torch.where(scores.feasible.any(1), cheapest, scores.violation.argmin(1))
+    eligible = torch.where(
+        scores.feasible.any(1, keepdim=True), scores.feasible, least(scores.violation)
+    )
+    return torch.where(eligible, scores.cost, math.inf).argmin(1)
+
+
+def least(violation: Float[Tensor, "B S"]) -> Bool[Tensor, "B S"]:
+    """Who violates least, up to rounding."""
+    return violation <= (1 + TIED) * violation.amin(1, keepdim=True)
 
 
 def rank(scores: Scores) -> Int[Tensor, "B S"]:

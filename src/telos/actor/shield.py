@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.scoring import score_margins, smallest_margin
+from telos.actor.scoring import least, score_margins, smallest_margin
 from telos.types import Certified, Dynamics, Guardrail, Status
 
 _REASONS = {
@@ -124,10 +124,10 @@ def _decide(options: _Options, margin: Tensor, violation: Tensor) -> Certified:
     """The first safe option per environment, else the one that violates least."""
     safe = margin > 0
     first_safe = safe.to(torch.int8).argmax(-1)
-    least = violation.argsort(dim=-1, stable=True)[:, 0]
+    first_least = least(violation).to(torch.int8).argmax(-1)
     unknown = torch.isinf(violation).all(-1)
-    stop = torch.full_like(least, len(options.names) - 1)
-    fallback = torch.where(unknown, stop, least)
+    stop = torch.full_like(first_least, len(options.names) - 1)
+    fallback = torch.where(unknown, stop, first_least)
     chosen = torch.where(safe.any(-1), first_safe, fallback)
     rows = torch.arange(len(chosen), device=chosen.device)
     picks = zip(chosen.tolist(), safe.any(-1).tolist(), unknown.tolist(), strict=True)
