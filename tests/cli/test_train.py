@@ -160,7 +160,7 @@ def test_json_of_a_training_is_clean(episodes, tmp_path, capsys) -> None:
     assert main(args) == OK
     result = json.loads(capsys.readouterr().out)
     assert result["run"] == str(out)
-    assert result["verdict"]["name"]
+    assert result["verdicts"]["representation"]["name"]
 
 
 def start(*args: object) -> subprocess.Popen:

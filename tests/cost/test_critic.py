@@ -14,7 +14,6 @@ from telos.cost.critic import (
     build_critic,
     critic_description,
 )
-from telos.cost.critic import _union_length as union_length
 from telos.types import Trajectory
 
 FORMS = ("free", "quasimetric")
@@ -59,31 +58,6 @@ def test_the_quasimetric_may_differ_there_and_back() -> None:
     there = network(torch.cat([a, context], -1), b)
     back = network(torch.cat([b, context], -1), a)
     assert not torch.allclose(there, back, rtol=0.05)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "length"),
-    [
-        ([0.0, 5.0], [1.0, 7.0], 3.0),  # apart
-        ([0.0, 0.5], [1.0, 2.0], 2.0),  # overlapping
-        ([0.0, 1.0], [4.0, 2.0], 4.0),  # nested
-        ([3.0, 0.0], [4.0, 1.0], 2.0),  # in any order
-        ([1.0, 2.0], [1.0, 2.0], 0.0),  # empty
-    ],
-)
-def test_the_length_of_a_union(low: list, high: list, length: float) -> None:
-    assert union_length(torch.tensor(low), torch.tensor(high)) == length
-
-
-@given(seed=st.integers(0, 10_000))
-def test_the_length_of_a_union_equals_counting_covered_cells(seed: int) -> None:
-    draw = torch.Generator().manual_seed(seed)
-    low = torch.randint(0, 20, (6,), generator=draw)
-    high = low + torch.randint(0, 8, (6,), generator=draw)
-    covered = set()
-    for start, end in zip(low.tolist(), high.tolist(), strict=True):
-        covered |= set(range(start, end))
-    assert union_length(low.float(), high.float()) == len(covered)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,7 +10,7 @@ import torch
 from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
-from telos.learning.config import CriticConfig, OptimiserConfig
+from telos.learning.config import CriticConfig, DifferencesConfig, OptimiserConfig
 from telos.learning.critic import CriticPhase, slow_copy
 from telos.learning.loop import make_optimiser, train_step
 from telos.runtime import Runtime
@@ -22,11 +22,11 @@ CONFIG = CriticConfig(
     steps=700,
     batch=128,
     width=32,
-    length=4,
     discount=DISCOUNT,
-    target_rate=0.05,
-    future=0.6,
     foreign=0.0,
+    differences=DifferencesConfig(
+        length=4, expectile=0.2, target_rate=0.05, future=0.6
+    ),
     optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
 )
 
@@ -43,6 +43,11 @@ def trained(phase: CriticPhase) -> CriticPhase:
         train_step(phase, optimiser, step, CPU)
         phase.after_step(step)
     return phase
+
+
+def differing(**changes: float) -> CriticConfig:
+    """The configuration with other temporal differences."""
+    return replace(CONFIG, differences=replace(CONFIG.differences, **changes))
 
 
 def phase_on(paths: list[np.ndarray], config: CriticConfig) -> CriticPhase:
@@ -77,7 +82,7 @@ def test_an_expectile_leans_to_the_fast() -> None:
     starts = np.arange(10.0)
     found = {}
     for expectile in (0.2, 0.5):
-        config = replace(CONFIG, expectile=expectile)
+        config = differing(expectile=expectile)
         phase = trained(phase_on([fast, slow], config))
         found[expectile] = distance(phase, starts, starts + 6).mean()
     fastest, slowest = 1 - DISCOUNT**6, 1 - DISCOUNT**18
@@ -93,7 +98,7 @@ def place(latent: torch.Tensor) -> np.ndarray:
 
 
 def test_a_goal_within_the_steps_is_known_without_the_target_network() -> None:
-    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=1.0, length=30))
+    phase = phase_on([np.arange(25.0)], differing(future=1.0, length=30))
     pairs = phase.pairs(0)
     ahead = place(pairs.goal) - place(pairs.now)
     np.testing.assert_allclose(ahead, pairs.steps_to_goal.numpy(), atol=1e-3)
@@ -102,7 +107,7 @@ def test_a_goal_within_the_steps_is_known_without_the_target_network() -> None:
 
 
 def test_a_goal_farther_away_takes_the_rest_from_the_target_network() -> None:
-    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=0.0, length=2))
+    phase = phase_on([np.arange(25.0)], differing(future=0.0, length=2))
     pairs = phase.pairs(0)
     behind = pairs.steps_to_goal > 24
     assert behind.any()
@@ -116,7 +121,7 @@ def test_a_goal_farther_away_takes_the_rest_from_the_target_network() -> None:
 
 
 def test_no_target_is_more_than_what_the_recording_took() -> None:
-    phase = phase_on([np.arange(25.0)], replace(CONFIG, future=1.0, length=1))
+    phase = phase_on([np.arange(25.0)], differing(future=1.0, length=1))
     for parameter in phase.target.parameters():
         parameter.data += 3.0
     pairs = phase.pairs(0)
@@ -143,7 +148,7 @@ def test_goals_come_from_the_same_episode_unless_told_otherwise() -> None:
 
 
 def test_the_target_follows_slowly_and_takes_no_gradient() -> None:
-    phase = phase_on([np.arange(25.0)], replace(CONFIG, target_rate=0.25))
+    phase = phase_on([np.arange(25.0)], differing(target_rate=0.25))
     before = [p.clone() for p in phase.target.parameters()]
     for parameter in phase.critic.parameters():
         parameter.data += 1.0
@@ -151,3 +156,13 @@ def test_the_target_follows_slowly_and_takes_no_gradient() -> None:
     for old, new in zip(before, phase.target.parameters(), strict=True):
         torch.testing.assert_close(new, old + 0.25)
         assert not new.requires_grad
+
+
+def test_goals_are_frames_as_agents_are_given_them() -> None:
+    path = seen(np.arange(25.0))
+    latents = from_latents([path], goals=[path[:, :2] + 100])
+    critic = build_critic("free", 2, 1, 8)
+    pairs = CriticPhase(critic, slow_copy(critic), latents, CONFIG).pairs(0)
+    assert (pairs.goal > 90).all()
+    assert (pairs.now < 10).all()
+    assert (pairs.later < 10).all()

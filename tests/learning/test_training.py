@@ -31,9 +31,15 @@ from telos.learning.config import (
     RepresentationConfig,
     TrainConfig,
     adapted,
+    with_critic,
 )
 from telos.learning.diagnostics import within_share
-from telos.learning.latents import LATENT, encode_recording, prepare_recording
+from telos.learning.latents import (
+    GOAL,
+    LATENT,
+    encode_recording,
+    prepare_recording,
+)
 from telos.learning.loop import Interrupted, make_optimiser, train_step
 from telos.learning.modules import build_modules, num_parameters
 from telos.learning.outcome import typical_change
@@ -88,7 +94,8 @@ def windows_of(recording: Recording, length: int = 4):
 
 
 def diagnosis(folder: Path) -> dict:
-    return json.loads((folder / "diagnostics.json").read_text())[-1]
+    """The verdict on the representation."""
+    return json.loads((folder / "diagnostics.json").read_text())[0]
 
 
 # --- what is learned
@@ -194,7 +201,7 @@ def test_a_chart_is_drawn_for_shortest_ways_only() -> None:
 
 @pytest.mark.parametrize(
     ("trusted", "form", "words"),
-    [(-9.0, "paths", "shortest ways"), (2.0, "expectile", "and no routes")],
+    [(-9.0, "paths", "shortest ways"), (2.0, "quasimetric", "and no routes")],
 )
 def test_the_chart_settles_how_the_critic_learns(
     trusted: float, form: str, words: str, tmp_path: Path
@@ -213,6 +220,13 @@ def test_the_chart_settles_how_the_critic_learns(
     _, description = run.load_model()
     assert description["config"]["critic"]["form"] == form
     assert (description["terrain"] is not None) == (form == "paths")
+    assert (description["critic"]["form"] == "quasimetric") == (form == "quasimetric")
+    said_of = {
+        v["about"]: v for v in json.loads((run.path / "diagnostics.json").read_text())
+    }
+    assert list(said_of) == ["representation", "critic"]
+    assert said_of["critic"]["name"] == form
+    assert said_of["critic"]["text"] in said[-1]
 
 
 # --- golden losses
@@ -304,6 +318,26 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert_same(again, uninterrupted)
 
 
+@pytest.mark.parametrize("stop", [17, 18, 19, 22])
+def test_a_settled_critic_is_resumed_in_its_own_form(
+    stop: int, tmp_path, monkeypatch
+) -> None:
+    """Before the chart has been judged, and after: then another network is stored."""
+    monkeypatch.setattr(loops, "LOG_EVERY", 2)
+    config = with_critic(tiny_config(STEPS), "auto")
+    config = replace(config, chart=replace(config.chart, trusted=2.0))
+    whole = Run.create(tmp_path / "whole", config)
+    training.train(whole, config, walks(12), CPU)
+    run = Run.create(tmp_path / "run", config)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "Interrupt", lambda: StopAfter(stop))
+        with pytest.raises(Interrupted):
+            training.train(run, config, walks(12), CPU)
+    training.train(run, config, walks(12), CPU, resume=True)
+    assert run.load_model()[1]["critic"]["form"] == "quasimetric"
+    assert_same(run, whole)
+
+
 @pytest.mark.parametrize("crash", [2, 4, 9, 14, 20])
 def test_crashed_between_checkpoints_and_resumed_equals_uninterrupted(
     crash: int, tmp_path, monkeypatch, uninterrupted: Run
@@ -363,6 +397,19 @@ def test_latents_are_encoded_with_their_own_past(skip: int) -> None:
         seen = torch.from_numpy(recording.observations["state"][past])[None]
         expected = model.encode({"state": seen})[0, -1].detach()
         torch.testing.assert_close(torch.from_numpy(latents[start + frame]), expected)
+
+
+@pytest.mark.parametrize("history", [1, 3])
+def test_a_frame_as_a_goal_is_what_an_agent_makes_of_it(history: int) -> None:
+    """A history of itself: a picture of a goal does not say how fast to pass it."""
+    recording = walks(3, steps=9)
+    config = tiny_config(model=tiny_model(history=history))
+    model = build_modules(config, recording).model.eval()
+    goals = encode_recording(model, recording).observations[GOAL]
+    for row in (0, 5, 13):
+        frame = torch.from_numpy(recording.observations["state"][row])
+        latent = model.encode({"state": frame.expand(1, history, -1)})[0, -1].detach()
+        torch.testing.assert_close(torch.from_numpy(goals[row]), latent[:2])
 
 
 def test_a_recording_is_adapted_to() -> None:

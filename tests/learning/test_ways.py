@@ -11,13 +11,14 @@ from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
 from telos.data.recording import Recording
-from telos.learning.config import CriticConfig, OptimiserConfig
+from telos.learning.config import CriticConfig, OptimiserConfig, PathsConfig
 from telos.learning.paths import PathsPhase
 from telos.learning.ways import Ways, find_ways
 from telos.world_model import Chart
 from telos.world_model.chart import CHANGE_SCALE
 
-CONFIG = CriticConfig(reach=0.5, foreign_reach=0.5, discount=0.9)
+CONFIG = PathsConfig(reach=0.5, foreign_reach=0.5)
+CRITIC = CriticConfig(discount=0.9, paths=CONFIG)
 
 
 def plain_chart() -> Chart:
@@ -37,7 +38,7 @@ def latents_of(*paths: list[float]):
     )
 
 
-def ways_of(*paths: list[float], config: CriticConfig = CONFIG, **kwargs) -> Ways:
+def ways_of(*paths: list[float], config: PathsConfig = CONFIG, **kwargs) -> Ways:
     return find_ways(latents_of(*paths), plain_chart(), config, **kwargs)
 
 
@@ -102,11 +103,11 @@ def test_frames_without_a_step_are_refused() -> None:
 
 def taught(ways: Ways, latents: Recording, expectile: float) -> PathsPhase:
     config = replace(
-        CONFIG,
+        CRITIC,
         steps=1200,
         batch=128,
         width=32,
-        expectile=expectile,
+        paths=replace(CONFIG, expectile=expectile),
         optimiser=OptimiserConfig(learning_rate=3e-3, clip=10.0),
     )
     torch.manual_seed(0)
@@ -149,9 +150,21 @@ def test_detours_count_less_than_direct_ways() -> None:
 def test_batches_repeat_and_differ() -> None:
     latents = latents_of([0.0, 1, 2, 3], [2.3, 2.2, 2.4, 40.0])
     ways = find_ways(latents, plain_chart(), CONFIG)
-    phase = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
-    again = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CONFIG)
+    phase = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CRITIC)
+    again = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CRITIC)
     for one, other in zip(phase.batch(3), again.batch(3), strict=True):
         torch.testing.assert_close(one, other)
     assert not torch.equal(phase.batch(3)[0], phase.batch(4)[0])
     assert torch.isfinite(phase.batch(3)[2]).all()
+
+
+def test_goals_are_frames_as_agents_are_given_them() -> None:
+    line = np.arange(5.0)
+    path = np.stack([line, 0 * line, 1 + 0 * line], -1)
+    latents = from_latents([path], goals=[path[:, :2] + 100])
+    ways = find_ways(latents, plain_chart(), CONFIG)
+    phase = PathsPhase(build_critic("free", 2, 1, 8), latents, ways, CRITIC)
+    now, goal, steps = phase.batch(0)
+    torch.testing.assert_close(
+        (goal[:, 0] - 100 - now[:, 0]).abs(), steps, atol=1e-2, rtol=0
+    )

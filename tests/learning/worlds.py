@@ -80,22 +80,36 @@ def dots(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndar
 
 
 def from_latents(
-    paths: Sequence[np.ndarray], actions: Sequence[np.ndarray] | None = None
+    paths: Sequence[np.ndarray],
+    actions: Sequence[np.ndarray] | None = None,
+    goals: Sequence[np.ndarray] | None = None,
 ) -> Recording:
-    """Episodes of given latents (T+1, D); actions (T, 1) are zero if none are given."""
+    """Episodes of given latents (T+1, D).
+
+    Without actions (T, 1) they are zero; without goals (T+1, Z) they are the latents'
+    first two dimensions.
+    """
+    if goals is None:
+        goals = [path[:, :2] for path in paths]
     if actions is None:
         actions = [np.zeros((len(path) - 1, 1)) for path in paths]
     episodes = [
         Episode(
-            observations={"latent": path.astype(np.float32)},
+            observations={
+                "latent": path.astype(np.float32),
+                "goal": goal.astype(np.float32),
+            },
             actions=taken.astype(np.float32),
         )
-        for path, taken in zip(paths, actions, strict=True)
+        for path, taken, goal in zip(paths, actions, goals, strict=True)
     ]
     spec = walk_spec(
         action_low=np.full(1, -1.0, np.float32),
         action_high=np.full(1, 1.0, np.float32),
-        streams={"latent": StreamSpec(shape=paths[0].shape[1:], dtype="float32")},
+        streams={
+            "latent": StreamSpec(shape=paths[0].shape[1:], dtype="float32"),
+            "goal": StreamSpec(shape=goals[0].shape[1:], dtype="float32"),
+        },
     )
     return Recording.from_episodes(episodes, spec)
 

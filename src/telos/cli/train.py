@@ -57,7 +57,7 @@ class Command:
     """vicreg, sigreg, or none (which collapses: an ablation)."""
     critic: str = "auto"
     """paths (shortest recorded ways), expectile or quasimetric (temporal differences),
-    or auto: paths where actions are displacements, else expectile."""
+    or auto: paths where actions are displacements, else quasimetric."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
     shuffle_actions: bool = False
@@ -195,22 +195,22 @@ def _dry_run(
 def _result(command: Command, folder: Run) -> dict[str, Any]:
     from telos.config import load_json
 
-    verdicts = load_json(folder.path / "diagnostics.json")
+    said = load_json(folder.path / "diagnostics.json")
+    verdicts = {verdict["about"]: verdict for verdict in said}
     model = load_json(folder.path / "model.json")
     errors = {n: r["errors"]["q50"] for n, r in model["readouts"].items()}
     result = {
         "run": str(folder.path),
         "seconds": round(folder.seconds, 1),
-        "verdict": verdicts[-1],
+        "verdicts": verdicts,
         "readout_error_median": errors,
     }
     if not command.common.json:
         from rich.console import Console
 
         console = Console(highlight=False, markup=False)
-        console.print(
-            f"verdict          {verdicts[-1]['name']}: {verdicts[-1]['text']}"
-        )
+        for about, verdict in verdicts.items():
+            console.print(f"{about:<16} {verdict['name']}: {verdict['text']}")
         for name, error in errors.items():
             unit = model["readouts"][name]["unit"]
             console.print(f"read-out         {name} to {error:.2f} {unit} (median)")

@@ -5,8 +5,8 @@ distance learned from recorded episodes without any reward, and serves as termin
 running cost, so that a short horizon suffices.
 
 Source: LeCun 2022, section 3.2 (trainable critic); Park et al. 2023, "HIQL"
-(2307.11949), for expectile regression on goals; Wang and Isola 2022 (2211.15120) for
-the interval quasimetric.
+(2307.11949), for expectile regression on goals; Liu et al. 2022 (2208.08133) for the
+quasimetric.
 """
 
 from __future__ import annotations
@@ -58,12 +58,15 @@ class DistanceNetwork(nn.Module):
 class QuasimetricNetwork(nn.Module):
     """Distance between embeddings that obeys the triangle inequality.
 
-    State and goal are embedded under the same context; each of the components is the
-    length of a union of intervals (interval quasimetric embedding, 2211.15120).
+    State and goal are embedded under the same context. Each component adds a part that
+    is the same there and back (Euclidean) and one that is not (the largest rise of a
+    coordinate), so that stopping may take longer than setting off.
+
+    Source: Liu et al. 2022, "Metric residual networks" (2208.08133).
     """
 
     form = "quasimetric"
-    components, intervals = 16, 16
+    components, coordinates = 8, 16
 
     def __init__(self, state_dim: int, context_dim: int, width: int) -> None:
         super().__init__()
@@ -73,32 +76,20 @@ class QuasimetricNetwork(nn.Module):
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),
-            nn.Linear(width, self.components * self.intervals),
+            nn.Linear(width, 2 * self.components * self.coordinates),
         )
-        self.mix = nn.Parameter(torch.zeros(()))
         self.scale = nn.Parameter(torch.tensor(-2.0))
 
     def forward(
         self, latent: Float[Tensor, "*b D"], goal: Float[Tensor, "*b Z"]
     ) -> Float[Tensor, "*b"]:
         """Discounted steps to a goal state, in units of 1 / (1 - discount)."""
-        context = latent[..., self.state_dim :]
-        start = self.embed(latent).unflatten(-1, (self.components, self.intervals))
-        end = self.embed(torch.cat([goal, context], dim=-1))
-        end = end.unflatten(-1, (self.components, self.intervals))
-        lengths = _union_length(start, torch.maximum(start, end))
-        share = torch.sigmoid(self.mix)
-        mixed = share * lengths.mean(-1) + (1 - share) * lengths.amax(-1)
-        return softplus(self.scale) * mixed
-
-
-def _union_length(low: Tensor, high: Tensor) -> Tensor:
-    """(..., n) intervals to the length of their union (...)."""
-    order = low.argsort(dim=-1)
-    low, high = low.gather(-1, order), high.gather(-1, order)
-    reach = high.cummax(dim=-1).values
-    before = torch.cat([low[..., :1], reach[..., :-1]], dim=-1)
-    return (reach - torch.maximum(low, before)).clamp_min(0).sum(-1)
+        wanted = torch.cat([goal, latent[..., self.state_dim :]], dim=-1)
+        apart = self.embed(latent) - self.embed(wanted)
+        apart = apart.unflatten(-1, (2, self.components, self.coordinates))
+        both_ways = apart[..., 0, :, :].norm(dim=-1)
+        one_way = apart[..., 1, :, :].clamp_min(0).amax(-1)
+        return softplus(self.scale) * (both_ways + one_way).mean(-1)
 
 
 Network = DistanceNetwork | QuasimetricNetwork

@@ -14,6 +14,7 @@ from telos.data.windows import WindowSampler
 from telos.learning.config import ChartConfig
 from telos.learning.latents import LATENT
 from telos.learning.losses import gaussian_misfit
+from telos.types import Verdict
 from telos.world_model import JEPA, Chart
 
 JUDGED = 4096
@@ -76,10 +77,20 @@ class ChartVerdict:
     Where actions accelerate, a chart is one of velocities: states of one velocity share
     a place on it, wherever they are."""
 
-    @property
-    def share(self) -> float:
-        """The smaller of both."""
-        return min(self.explained, self.told_apart)
+    def settles(self, trusted: float) -> Verdict:
+        """The form of learning that suits the critic, and why.
+
+        Args:
+            trusted: Share that both have to reach before ways are measured.
+        """
+        measured = min(self.explained, self.told_apart) >= trusted
+        how = "shortest ways" if measured else "temporal differences, and no routes"
+        return Verdict(
+            name="paths" if measured else "quasimetric",
+            text=f"{how}. Displacements explain {self.explained:.0%} of a typical "
+            f"action; states of one place are {self.told_apart:.0%} closer than others",
+            evidence={"explained": self.explained, "told_apart": self.told_apart},
+        )
 
 
 @torch.no_grad()

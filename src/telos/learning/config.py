@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from telos.config import Size
 from telos.envs.world import WorldSpec
@@ -88,36 +88,51 @@ class ChartConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CriticConfig:
-    """The goal-conditioned temporal distance, on frozen latents."""
+class PathsConfig:
+    """Shortest ways through the recording, as a critic's targets."""
 
-    form: CriticForm = "auto"
-    """paths (shortest ways through the recording as targets), expectile (temporal
-    differences), quasimetric (the same, with the triangle inequality built in), or
-    auto: paths where actions are displacements, else expectile."""
-    steps: int = 3000
-    batch: int = 1024
-    width: int = 128
     piece: int = 300
     """Frames among which shortest ways are searched; longer episodes are cut."""
     reach: float = 1.5
     """Frames closer than this are joined in a way, model steps."""
     foreign_reach: float = 1.2
     """How close to a frame of the piece a goal of another episode has to be."""
-    length: int = 16
-    """Steps of a temporal-difference target."""
-    discount: float = 0.97
     expectile: float = 0.2
-    """Below 0.5 the distance leans to the fastest behaviour that was recorded, and to
-    the shortest of the ways that were found."""
+    """Below 0.5 the distance leans to the shortest of the ways that were found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferencesConfig:
+    """Temporal differences, as a critic's targets."""
+
+    length: int = 8
+    """Steps of a target."""
+    expectile: float = 0.05
+    """Below 0.5 the distance leans to the fastest behaviour that was recorded."""
     future: float = 0.8
     """Share of an episode's own goals that lie in its future, whose distance cannot be
     more than the steps that were taken; the rest is any frame of the episode."""
+    target_rate: float = 0.01
+    """Share by which the target network follows per step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CriticConfig:
+    """The goal-conditioned temporal distance, on frozen latents."""
+
+    form: CriticForm = "auto"
+    """paths (shortest ways through the recording as targets), expectile (temporal
+    differences), quasimetric (the same, with the triangle inequality built in), or
+    auto: paths where actions are displacements, else quasimetric."""
+    steps: int = 3000
+    batch: int = 1024
+    width: int = 128
+    discount: float = 0.97
     foreign: float = 0.3
     """Share of goals that come from other episodes. An episode that stays in one room
     would otherwise never say how far the other room is."""
-    target_rate: float = 0.01
-    """Share by which the target network follows per step."""
+    paths: PathsConfig = PathsConfig()
+    differences: DifferencesConfig = DifferencesConfig()
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=3e-3, weight_decay=0.1, clip=10.0
     )
@@ -146,6 +161,17 @@ class TrainConfig:
     checkpoint_every: int = 500
     """Steps between checkpoints."""
     seed: int = 0
+
+
+def with_critic(config: TrainConfig, form: str) -> TrainConfig:
+    """The same training with a critic that learns in this form.
+
+    Raises:
+        ValueError: If there is no such form.
+    """
+    if form not in get_args(CriticForm):
+        raise ValueError(f"critic {form!r} is unknown; choose {get_args(CriticForm)}")
+    return replace(config, critic=replace(config.critic, form=form))
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
-from telos.learning.latents import LATENT
+from telos.learning.latents import GOAL, LATENT
 from telos.learning.losses import expectile_loss
 
 FAR = 10**6
@@ -47,7 +47,7 @@ class CriticPhase:
     Args:
         critic: The network.
         target: Its slow copy.
-        latents: Episodes with latents as the only stream.
+        latents: Episodes as `encode_recording` gives them.
         config: Settings.
         frame_skip: Environment steps per model step.
         seed: Decides every batch.
@@ -78,7 +78,7 @@ class CriticPhase:
     @torch.no_grad()
     def after_step(self, step: int) -> Mapping[str, float]:
         """Let the target network follow."""
-        rate = self.config.target_rate
+        rate = self.config.differences.target_rate
         slow, fast = self.target.parameters(), self.critic.parameters()
         for old, new in zip(slow, fast, strict=True):
             old.lerp_(new, rate)
@@ -92,7 +92,7 @@ class CriticPhase:
             wanted = self._wanted(pairs)
         error = wanted - value
         # A target below the value says that someone was faster: it weighs more.
-        return expectile_loss(error, self.config.expectile), {
+        return expectile_loss(error, self.config.differences.expectile), {
             "value": value.mean().detach(),
             "error": error.abs().mean().detach(),
         }
@@ -118,13 +118,15 @@ class CriticPhase:
             begin + 1 + (rng.uniform(size=count) ** 1.5 * (last - begin)).astype(int)
         )
         anywhere = (rng.uniform(size=count) * (last + 1)).astype(int)
-        future = rng.uniform(size=count) < self.config.future
+        future = rng.uniform(size=count) < self.config.differences.future
         goal = np.where(future, np.minimum(ahead, last), anywhere)
         # A goal of another episode is seen under this one's context. No way to it was
         # recorded, so that its distance comes from the target network alone.
         foreign = rng.uniform(size=count) < self.config.foreign
         known = np.where((goal >= begin) & ~foreign, goal - begin, FAR)
-        steps = np.minimum(np.minimum(self.config.length, known), last - begin)
+        steps = np.minimum(
+            np.minimum(self.config.differences.length, known), last - begin
+        )
         rows = self._latents.starts[episodes] + skip * np.stack(
             [begin, begin + steps, goal]
         )
@@ -134,12 +136,16 @@ class CriticPhase:
     def _gather(self, rows: np.ndarray, steps: np.ndarray, known: np.ndarray) -> Pairs:
         """Pairs from (3, B) rows of starts, later frames and goals."""
         device = next(self.critic.parameters()).device
-        source = self._latents.observations[LATENT]
-        now, then, there = (torch.from_numpy(source[row]).to(device) for row in rows)
+        seen = self._latents.observations
+        sources = seen[LATENT], seen[LATENT], seen[GOAL]
+        now, then, there = (
+            torch.from_numpy(source[row]).to(device)
+            for source, row in zip(sources, rows, strict=True)
+        )
         return Pairs(
             now=now,
             later=then,
-            goal=there[:, : self.critic.state_dim],
+            goal=there,
             steps=torch.from_numpy(steps).float().to(device),
             steps_to_goal=torch.from_numpy(known).float().to(device),
         )

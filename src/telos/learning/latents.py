@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from telos.data.recording import Recording
 from telos.world_model import JEPA
 
 CHUNK = 2048
 """Frames encoded at once."""
-LATENT = "latent"
-"""Name of the stream that replaces all others."""
+LATENT, GOAL = "latent", "goal"
+"""Names of the streams that replace all others: every frame as what the agent is in,
+and as what it is asked for."""
 
 
 def prepare_recording(model: JEPA, recording: Recording) -> Recording:
@@ -32,23 +34,18 @@ def prepare_recording(model: JEPA, recording: Recording) -> Recording:
 
 @torch.no_grad()
 def encode_recording(model: JEPA, prepared: Recording) -> Recording:
-    """The episodes of a prepared recording with latents (N, D) as the only stream.
+    """The episodes of a prepared recording, as latents (N, D) and goal states (N, Z).
 
-    Each frame is encoded with the history that the model wants.
+    A frame is encoded twice: with the history that the model wants, and as agents are
+    given a goal, as a history of itself. With a history of one both are the same.
     """
     model.eval()
-    device = model.head.weight.device
-    latents = np.empty((prepared.num_frames, model.config.latent_dim), np.float32)
     past = _past_rows(prepared, model.history, model.frame_skip)
-    for first in range(0, prepared.num_frames, CHUNK):
-        rows = past[first : first + CHUNK]
-        seen = {
-            name: torch.from_numpy(array[rows]).to(device)
-            for name, array in prepared.observations.items()
-        }
-        encoded = model.encode_prepared(seen)[:, -1]
-        latents[first : first + CHUNK] = encoded.cpu().numpy()
-    return replace(prepared, observations={LATENT: latents})
+    latents = goals = _encode(model, prepared, past)
+    if model.history > 1:
+        goals = _encode(model, prepared, np.repeat(past[:, -1:], model.history, 1))
+    streams = {LATENT: latents, GOAL: goals[:, : model.config.state_dim]}
+    return replace(prepared, observations=streams)
 
 
 def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
@@ -65,7 +62,24 @@ def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
         swapped[start : start + length, state_dim:] = latents.observations[LATENT][
             rows, state_dim:
         ]
-    return replace(latents, observations={LATENT: swapped})
+    return replace(latents, observations={**latents.observations, LATENT: swapped})
+
+
+def _encode(
+    model: JEPA, prepared: Recording, rows: Int[np.ndarray, "N H"]
+) -> Float[np.ndarray, "N D"]:
+    """Latents of the histories that rows name, newest last."""
+    device = model.head.weight.device
+    latents = np.empty((len(rows), model.config.latent_dim), np.float32)
+    for first in range(0, len(rows), CHUNK):
+        chunk = rows[first : first + CHUNK]
+        seen = {
+            name: torch.from_numpy(array[chunk]).to(device)
+            for name, array in prepared.observations.items()
+        }
+        encoded = model.encode_prepared(seen)[:, -1]
+        latents[first : first + CHUNK] = encoded.cpu().numpy()
+    return latents
 
 
 def _past_rows(recording: Recording, history: int, frame_skip: int) -> np.ndarray:

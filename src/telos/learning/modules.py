@@ -42,6 +42,14 @@ class Modules(nn.Module):
         self.chart = chart
         self.target = slow_copy(critic)
 
+    def settle_critic(self, config: TrainConfig) -> None:
+        """Have the network that a form of learning wants; a new one is untrained."""
+        seed_all(config.seed)
+        wanted = untrained_critic(config)
+        if wanted.form != self.critic.form:
+            self.critic = wanted.to(self.model.head.weight.device)
+            self.target = slow_copy(self.critic)
+
 
 def build_modules(config: TrainConfig, recording: Recording) -> Modules:
     """Networks initialised from the seed, with the statistics of the recording."""
@@ -59,12 +67,7 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     seed_all(config.seed)
     scale = ActionScale.of_spec(spec, config.model.frame_skip)
     model = JEPA(config.model, scale)
-    critic = build_critic(
-        "quasimetric" if config.critic.form == "quasimetric" else "free",
-        config.model.state_dim,
-        config.model.context_dim,
-        config.critic.width,
-    )
+    critic = untrained_critic(config)
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
     chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
     return Modules(model, inverse, chart, critic)
@@ -84,6 +87,16 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         name: sum(p.numel() for part in owned for p in part.parameters())
         for name, owned in parts.items()
     }
+
+
+def untrained_critic(config: TrainConfig) -> Network:
+    """The network that the form of learning wants."""
+    return build_critic(
+        "quasimetric" if config.critic.form == "quasimetric" else "free",
+        config.model.state_dim,
+        config.model.context_dim,
+        config.critic.width,
+    )
 
 
 def _standardise_streams(model: JEPA, recording: Recording) -> None:

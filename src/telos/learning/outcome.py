@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from telos.config import save_json, to_dict
+from telos.config import load_json, save_json, to_dict
 from telos.cost.critic import critic_description
 from telos.cost.fitting import fit_readout
 from telos.cost.readout import ReadOut
@@ -23,6 +23,7 @@ from telos.runs import Run
 from telos.types import Verdict
 from telos.world_model import JEPA, pack_world_model
 
+DIAGNOSTICS = "diagnostics.json"
 DIAGNOSED = 64
 """Windows of held-out episodes that a verdict is measured on."""
 FRAMES = 32
@@ -55,15 +56,23 @@ def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
     return judge(measure(latent, model.config.state_dim, skill))
 
 
-def save_verdict(run: Run, verdict: Verdict, step: int) -> None:
-    """Write diagnostics.json."""
+def save_verdict(run: Run, about: str, verdict: Verdict, step: int) -> None:
+    """Write into diagnostics.json; a resumed training replaces what it said before."""
     line = {
+        "about": about,
         "name": verdict.name,
         "text": verdict.text,
         "evidence": dict(verdict.evidence),
         "step": step,
     }
-    save_json(run.path / "diagnostics.json", [line])
+    others = [v for v in read_verdicts(run) if v["about"] != about]
+    save_json(run.path / DIAGNOSTICS, [*others, line])
+
+
+def read_verdicts(run: Run) -> list[dict[str, Any]]:
+    """What a training has said so far, oldest first."""
+    path = run.path / DIAGNOSTICS
+    return load_json(path) if path.exists() else []
 
 
 def fit_readouts(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
-from telos.learning.latents import LATENT
+from telos.learning.latents import GOAL, LATENT
 from telos.learning.losses import expectile_loss
 from telos.learning.ways import Ways
 
@@ -26,7 +26,7 @@ class PathsPhase:
 
     Args:
         critic: The network.
-        latents: Episodes with latents as the only stream.
+        latents: Episodes as `encode_recording` gives them.
         ways: Lengths of ways between their frames.
         config: Settings.
         seed: Decides every batch.
@@ -44,7 +44,7 @@ class PathsPhase:
         seed: int = 0,
     ) -> None:
         self.critic, self.config, self._seed = critic, config, seed
-        self._latents, self._ways = latents.observations[LATENT], ways
+        self._latents, self._ways = latents.observations, ways
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch
 
@@ -65,7 +65,7 @@ class PathsPhase:
         now, goal, steps = self.batch(step)
         value = self.critic(now, goal)
         error = 1 - self.config.discount**steps - value
-        return expectile_loss(error, self.config.expectile), {
+        return expectile_loss(error, self.config.paths.expectile), {
             "value": value.mean().detach(),
             "error": error.abs().mean().detach(),
         }
@@ -86,8 +86,8 @@ class PathsPhase:
             unknown = ~np.isfinite(ways.lengths[piece, start, goal])
             goal = np.where(unknown, rng.integers(0, own, count), goal)
         device = next(self.critic.parameters()).device
-        now = self._latents[ways.frames[piece, start]]
-        there = self._latents[ways.goals[piece, goal]][:, : self.critic.state_dim]
+        now = self._latents[LATENT][ways.frames[piece, start]]
+        there = self._latents[GOAL][ways.goals[piece, goal]]
         steps = ways.lengths[piece, start, goal].astype(np.float32)
         given, goals, known = (
             torch.from_numpy(array).to(device) for array in (now, there, steps)

@@ -11,13 +11,19 @@ from telos.data.recording import Recording
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
-from telos.learning.config import TrainConfig
+from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
 from telos.learning.dynamics import DynamicsPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
-from telos.learning.outcome import diagnose, fit_readouts, save_trained, save_verdict
+from telos.learning.outcome import (
+    diagnose,
+    fit_readouts,
+    read_verdicts,
+    save_trained,
+    save_verdict,
+)
 from telos.learning.paths import PathsPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
@@ -78,11 +84,13 @@ def train(
         BlockingIOError: If another process is training in this folder.
         Interrupted: After Ctrl-C; everything is saved, and `resume` goes on.
     """
-    modules = build_modules(config, recording)
-    modules.to(runtime.device)
-    episodes = split_episodes(config, modules.model, recording)
     with Interrupt() as interrupt, sole_writer(run.path):
         checkpoint = run.resume() if resume else None
+        if checkpoint is not None and checkpoint.phase == "critic":
+            config = _as_settled_before(run, config)
+        modules = build_modules(config, recording)
+        modules.to(runtime.device)
+        episodes = split_episodes(config, modules.model, recording)
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
         loop = Loop(
@@ -117,32 +125,41 @@ def _run_phases(
     )
     for name in order[max(1, start) :]:
         if name == "critic" and config.critic.form == "auto":
-            config, reason = _settled(config, modules, held_out)
-            say(reason)
+            config = _settled(loop.run_folder, config, modules, held_out, say)
         loop.run(latent_phase(name, config, modules, latents), checkpoint)
         checkpoint = None
         if name == "dynamics":
             verdict = diagnose(modules.model, held_out, config.seed)
-            save_verdict(loop.run_folder, verdict, config.representation.steps)
+            steps = config.representation.steps
+            save_verdict(loop.run_folder, "representation", verdict, steps)
             say(f"{verdict.name}: {verdict.text}")
     readouts = fit_readouts(latents, held_out, config.seed)
     save_trained(loop.run_folder, config, modules, readouts, latents)
 
 
 def _settled(
-    config: TrainConfig, modules: Modules, held_out: Recording
-) -> tuple[TrainConfig, str]:
-    """How the critic learns in this world, and why."""
-    chart, model, seed = modules.chart, modules.model, config.seed
-    verdict = judge_chart(chart, model, held_out, seed=seed)
-    measured = verdict.share >= config.chart.trusted
-    form = "paths" if measured else "expectile"
-    how = "shortest ways" if measured else "temporal differences, and no routes"
-    reason = (
-        f"critic: {how}. Displacements explain {verdict.explained:.0%} of a typical "
-        f"action; states of one place are {verdict.told_apart:.0%} closer than others"
-    )
-    return replace(config, critic=replace(config.critic, form=form)), reason
+    run: Run,
+    config: TrainConfig,
+    modules: Modules,
+    held_out: Recording,
+    say: Callable[[str], None],
+) -> TrainConfig:
+    """The configuration that says how the critic learns in this world."""
+    chart = judge_chart(modules.chart, modules.model, held_out, seed=config.seed)
+    verdict = chart.settles(config.chart.trusted)
+    save_verdict(run, "critic", verdict, config.chart.steps)
+    say(f"critic: {verdict.text}")
+    settled = with_critic(config, verdict.name)
+    modules.settle_critic(settled)
+    return settled
+
+
+def _as_settled_before(run: Run, config: TrainConfig) -> TrainConfig:
+    """What an interrupted training had settled on: it stored such a critic."""
+    for verdict in read_verdicts(run):
+        if verdict["about"] == "critic":
+            return with_critic(config, verdict["name"])
+    return config
 
 
 def representation_phase(
@@ -195,7 +212,8 @@ def _critic_phase(
         return CriticPhase(
             critic, target, latents, settings, frame_skip=skip, seed=seed
         )
-    ways = find_ways(latents, modules.chart, settings, frame_skip=skip, seed=seed)
+    paths = settings.paths
+    ways = find_ways(latents, modules.chart, paths, frame_skip=skip, seed=seed)
     return PathsPhase(modules.critic, latents, ways, settings, seed=seed)
 
 

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from telos.data.recording import Recording
-from telos.learning.config import CriticConfig
+from telos.learning.config import PathsConfig
 from telos.learning.latents import LATENT
 from telos.world_model import Chart
 
@@ -51,7 +51,7 @@ class Ways:
 def find_ways(
     latents: Recording,
     chart: Chart,
-    config: CriticConfig,
+    config: PathsConfig,
     *,
     frame_skip: int = 1,
     seed: int = 0,
@@ -59,7 +59,7 @@ def find_ways(
     """Search all pieces of a recording.
 
     Args:
-        latents: Episodes with latents as the only stream.
+        latents: Episodes as `encode_recording` gives them.
         chart: Says how far apart two states are.
         config: How long pieces are and what counts as close.
         frame_skip: Environment steps per model step.

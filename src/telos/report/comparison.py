@@ -10,7 +10,13 @@ from telos.report.bars import interval_track
 from telos.report.charts import line_chart
 from telos.report.reading import Json, RunFiles, dig, number_at
 from telos.report.svg import number, percent, suits_log
-from telos.report.training import Curve, metric_line, phase_rows, phase_seconds
+from telos.report.training import (
+    Curve,
+    metric_line,
+    phase_rows,
+    phase_seconds,
+    verdicts_on,
+)
 from telos.report.wording import Rate, duration, plain, read_rate
 
 MAX_DIFFERENCES = 40
@@ -125,6 +131,7 @@ def _entry(run: RunFiles, name: str, anchor: str, values: Json) -> Entry:
     entered = read_rate(values, "violations")
     speed = number_at(values, "decisions", "ms_p50")
     seconds = training_seconds(run)
+    verdicts = verdicts_on(run, "representation")
     note = f"{name}: {percent(rate.rate)} {rate.counted}" if rate else name
     return Entry(
         run=name,
@@ -139,7 +146,7 @@ def _entry(run: RunFiles, name: str, anchor: str, values: Json) -> Entry:
         violations=entered.counted if entered else "",
         milliseconds=f"{number(speed)}\u00a0ms" if speed is not None else "",
         training=duration(seconds) if seconds else "",
-        verdict=str(run.diagnostics[-1].get("name", "")) if run.diagnostics else "",
+        verdict=str(verdicts[-1].get("name", "")) if verdicts else "",
     )
 
 

@@ -88,7 +88,14 @@ def phases(run: RunFiles) -> list[Phase]:
         dict.fromkeys(str(row.get("phase", "training")) for row in run.metrics)
     )
     grouped = {name: phase_rows(run, name) for name in names}
-    return [_phase(name, rows) for name, rows in grouped.items()]
+    return [_phase(name, rows, _note(run, name)) for name, rows in grouped.items()]
+
+
+def _note(run: RunFiles, name: str) -> str:
+    """What a phase is for, and what was found out before it began."""
+    note = PHASE_NOTES.get(name, "")
+    found = verdicts_on(run, name) if name != "representation" else []
+    return f"{note} Targets: {found[-1].get('text', '')}." if found else note
 
 
 def phase_rows(run: RunFiles, name: str) -> list[Json]:
@@ -96,7 +103,7 @@ def phase_rows(run: RunFiles, name: str) -> list[Json]:
     return [row for row in run.metrics if str(row.get("phase", "training")) == name]
 
 
-def _phase(name: str, rows: Sequence[Json]) -> Phase:
+def _phase(name: str, rows: Sequence[Json], note: str) -> Phase:
     curves = [_curve(metric, rows) for metric in _metric_names(rows)]
     steps = [s for s in (as_number(row.get("step")) for row in rows) if s is not None]
     spent = phase_seconds(rows)
@@ -104,7 +111,7 @@ def _phase(name: str, rows: Sequence[Json]) -> Phase:
     facts += [duration(spent)] if spent else []
     return Phase(
         name=TITLES.get(name, plain(name).capitalize()),
-        note=PHASE_NOTES.get(name, ""),
+        note=note,
         facts=", ".join(facts),
         front=curves[:FRONT_CURVES],
         more=curves[FRONT_CURVES:],
@@ -170,9 +177,10 @@ def _curve(metric: str, rows: Sequence[Json]) -> Curve:
 
 def representation(run: RunFiles) -> Representation | None:
     """The newest verdict on the representation with its evidence, if there is one."""
-    if not run.diagnostics:
+    verdicts = verdicts_on(run, "representation")
+    if not verdicts:
         return None
-    newest = run.diagnostics[-1]
+    newest = verdicts[-1]
     evidence = newest.get("evidence")
     keys = list(evidence) if isinstance(evidence, dict) else []
     return Representation(
@@ -180,9 +188,14 @@ def representation(run: RunFiles) -> Representation | None:
         tone=_tone(newest),
         text=str(newest.get("text", "")),
         step=_step(newest),
-        evidence=[_evidence(key, run.diagnostics) for key in keys],
-        history=[(_tone(d), str(d.get("name", "")), _step(d)) for d in run.diagnostics],
+        evidence=[_evidence(key, verdicts) for key in keys],
+        history=[(_tone(d), str(d.get("name", "")), _step(d)) for d in verdicts],
     )
+
+
+def verdicts_on(run: RunFiles, about: str) -> list[Json]:
+    """What a training said about one of its parts, oldest first."""
+    return [v for v in run.diagnostics if v.get("about", "representation") == about]
 
 
 def _tone(diagnosis: Json) -> str:
