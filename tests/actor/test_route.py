@@ -145,7 +145,7 @@ def test_a_route_does_not_lead_through_a_wall_that_imagination_leaks_through() -
     honest = way(search(terrain=terrain).search(START, GOAL))
     # Close to its end the bar costs no more than the critic may be wrong by.
     assert height_at_the_bar(honest) > BAR_TOP - 2
-    credulous = search(terrain=terrain, haste=math.inf)
+    credulous = search(terrain=terrain, doubt=math.inf)
     leak = way(credulous.search(START, GOAL))
     assert height_at_the_bar(leak) < BAR_TOP - 3, "the control goes through"
 

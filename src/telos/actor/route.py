@@ -8,8 +8,9 @@ whose margin does not hold. Only what lies on the way is looked at; before a zon
 tree fills the pocket and finds the way around.
 
 Two things keep the tree honest. A place that the tree has reached is not reached again,
-so that it covers ground. And a branch along which the critic's distance falls faster
-than time passes is cut: imagination has taken it through a wall.
+so that it covers ground. And a branch is cut where the whole way (travelled and what
+remains) promises to be shorter than it did before: imagination has gone through a wall,
+bit by bit perhaps, and the critic has noticed.
 
 Source: Hart, Nilsson, Raphael 1968, "A Formal Basis for the Heuristic Determination of
 Minimum Cost Paths"; the use of imagination as its successor function is ours.
@@ -66,10 +67,9 @@ class RouteConfig:
     """A place as close as this to the goal ends the search, steps."""
     moved: float = 0.4
     """Share of its length that a branch has to cover; less pushes against a wall."""
-    haste: float = 1.5
-    """How much faster than time the critic's distance may fall along a branch."""
-    doubt: float = 1.0
-    """How far the critic may be wrong about it besides, steps."""
+    doubt: float = 2.0
+    """How far the whole way may get shorter while it is gone, steps: the critic is
+    wrong by so much."""
     capacity: int = 800
     """States that the tree holds."""
 
@@ -179,6 +179,8 @@ class _Shoots:
     """Steps from the present."""
     remaining: Float[Tensor, "B C"]
     """Steps to the goal, as the critic says."""
+    longest: Float[Tensor, "B C"]
+    """The most that the whole way promised to be, from the present to here."""
     parents: Int[Tensor, "B C"]
 
     def take(self, order: Int[Tensor, "B C"]) -> _Shoots:
@@ -204,6 +206,7 @@ class _Tree:
         self.travelled[:, 0] = 0.0
         self.remaining = state.new_full(room, torch.inf)
         self.remaining[:, 0] = terrain.steps(state[:, None], goal)[:, 0]
+        self.longest = self.remaining.clone()
         self.parents = torch.zeros(room, dtype=torch.long, device=state.device)
         self.is_open = torch.zeros(room, dtype=torch.bool, device=state.device)
         self.is_open[:, 0] = True
@@ -242,6 +245,7 @@ class _Tree:
         self.places[envs, rows] = shoots.places[envs, index]
         self.travelled[envs, rows] = shoots.travelled[envs, index]
         self.remaining[envs, rows] = shoots.remaining[envs, index]
+        self.longest[envs, rows] = shoots.longest[envs, index]
         self.parents[envs, rows] = shoots.parents[envs, index]
         self.is_open[envs, rows] = True
         self.count += kept.sum(1)
@@ -251,25 +255,28 @@ class _Tree:
         """What the ends of branches would be as states of the tree."""
         ends = branches.states[:, :, 0, -1]
         parents = chosen.repeat_interleave(self.config.directions, dim=1)
+        travelled = self.travelled.gather(1, parents) + self.config.hold
+        remaining = self.terrain.steps(ends, self.goal)
+        before = self.longest.gather(1, parents)
         return _Shoots(
             states=ends,
             places=self.terrain.place(ends),
-            travelled=self.travelled.gather(1, parents) + self.config.hold,
-            remaining=self.terrain.steps(ends, self.goal),
+            travelled=travelled,
+            remaining=remaining,
+            longest=torch.maximum(before, travelled + remaining),
             parents=parents,
         )
 
     def _leads_on(self, shoots: _Shoots) -> Bool[Tensor, "B C"]:
         """Has come forward, through no wall, to a place that is new."""
         config = self.config
-        before = self.remaining.gather(1, shoots.parents)
-        possible = config.haste * config.hold + config.doubt
+        shorter = shoots.longest - (shoots.travelled + shoots.remaining)
         length = (shoots.places - take(self.places, shoots.parents)).norm(dim=-1)
         known = torch.cdist(shoots.places, self.places[:, : int(self.count.max())])
         # Where nothing is known yet, the distance is NaN or infinite.
         nearest = known.nan_to_num(torch.inf).amin(-1)
         return (
-            (before - shoots.remaining <= possible)
+            (shorter <= config.doubt)
             & (length > config.moved * config.hold)
             & (nearest > config.apart)
         )
