@@ -15,13 +15,42 @@ from tests.actor.worlds import (
     goal,
 )
 
-from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
+from telos.actor import (
+    CEM,
+    GRASP,
+    ICEM,
+    MPPI,
+    AugmentedLagrangian,
+    AugmentedLagrangianConfig,
+    CEMConfig,
+    Gradient,
+    GradientConfig,
+    GRASPConfig,
+    Hybrid,
+    HybridConfig,
+    ICEMConfig,
+    MPPIConfig,
+    RandomShooting,
+    RandomShootingConfig,
+)
 from telos.cost import Effort, KeepOutDisc, LatentGoal, ObjectiveAlgebra
 from telos.types import Budget, Planner, Trajectory
 
 H = 15
 SMALL = ICEM(ICEMConfig(horizon=H))
-PLANNERS = [SMALL, RandomShooting(RandomShootingConfig(horizon=H))]
+SAMPLERS = [
+    SMALL,
+    RandomShooting(RandomShootingConfig(horizon=H)),
+    CEM(CEMConfig(horizon=H)),
+    MPPI(MPPIConfig(horizon=H)),
+]
+DESCENTS = [
+    Gradient(GradientConfig(horizon=H)),
+    GRASP(GRASPConfig(horizon=H)),
+    AugmentedLagrangian(AugmentedLagrangianConfig(horizon=H)),
+    Hybrid(HybridConfig(search=ICEMConfig(horizon=H))),
+]
+PLANNERS = SAMPLERS + DESCENTS
 START = torch.zeros(1, 1, 2)
 
 
@@ -34,7 +63,7 @@ def test_a_plan_is_an_evaluated_candidate_and_says_what_it_is(planner):
     world = Point()
     plan = planner.plan(world, start(3), goal(), [DISC], generators=generators(3))
     assert isinstance(planner, Planner)
-    evaluated = torch.cat(world.asked, 1)
+    evaluated = torch.cat([a for a in world.asked if a.shape[2] == H], 1)
     for env in range(3):
         assert (evaluated[env] == plan.actions[env]).flatten(1).all(1).any()
     again = Point().rollout(start(3), plan.actions[:, None])
@@ -43,14 +72,16 @@ def test_a_plan_is_an_evaluated_candidate_and_says_what_it_is(planner):
     assert torch.allclose(cost, plan.cost, atol=1e-6)
     margin = DISC.margin(again).amin((1, 2, 3))
     assert torch.allclose(margin, plan.margins[DISC.name], atol=1e-6)
-    assert plan.evaluations == evaluated.shape[1] * H
+    assert plan.evaluations == sum(a.numel() for a in world.asked) / (3 * 2)
     assert plan.digests == {DISC.name: DISC.digest}
     assert set(plan.terms) == {"terminal goal", "effort"}
     weighted = plan.terms["terminal goal"] + 0.01 * plan.terms["effort"]
     assert torch.allclose(weighted, plan.cost, atol=1e-6)
     assert plan.actions.abs().max() <= 1.0
     assert plan.candidates is not None
-    assert plan.candidates.shape == (3, 8, H + 1, 2)
+    assert plan.candidates.shape[0] == 3
+    assert 1 <= plan.candidates.shape[1] <= 8
+    assert plan.candidates.shape[2:] == (H + 1, 2)
 
 
 def test_icem_reaches_the_lqr_optimum():
@@ -154,7 +185,8 @@ def test_from_inside_a_zone_the_least_violating_way_leads_out(planner):
     inside = torch.tensor([[[1.2, 0.0]]]).expand(20, 1, 2)
     plan = planner.plan(Point(), inside, goal(), [DISC], generators=generators(20))
     assert set(plan.status) == {"infeasible"}
-    assert torch.allclose(plan.margins[DISC.name], torch.tensor(-0.3), atol=1e-5)
+    # Of those that violate as little, up to a thousandth, the cheapest is taken.
+    assert torch.allclose(plan.margins[DISC.name], torch.tensor(-0.3), atol=5e-4)
     distance = (plan.states[:, 0] - torch.tensor([1.0, 0.0])).norm(dim=-1)
     assert (distance[:, -1] > 0.5).all()
     assert (distance[:, 3] > 0.3).all()
@@ -310,7 +342,9 @@ def test_a_budget_overrides_the_config(planner):
         budget=Budget(samples=20, iterations=1),
         generators=generators(1),
     )
-    assert plan.evaluations == 20 * H
+    # MPPI evaluates the mean that it ends with, the hybrid descends after its search.
+    extra = {MPPI: 1, Hybrid: 4 * 10}.get(type(planner), 0)
+    assert plan.evaluations == (20 + extra) * H
 
 
 def test_a_single_candidate_is_rest():
