@@ -16,6 +16,7 @@ from telos.learning.losses import (
     prediction_loss,
     sigreg,
     smoothness,
+    straightness,
     variance,
 )
 from telos.learning.representation import within_groups
@@ -160,6 +161,31 @@ def test_terms_along_time_by_hand() -> None:
     assert float(smoothness(z)) == 12.5
     assert float(invariance(z)) == 6.25 / 2
     assert float(prediction_loss(z, torch.zeros(1, 2, 2))) == 6.25
+
+
+@pytest.mark.parametrize(
+    ("path", "bend"),
+    [
+        ([[0, 0], [1, 0], [3, 0]], 0.0),  # straight, however fast
+        ([[0, 0], [1, 0], [1, 2]], 1.0),  # a right angle
+        ([[0, 0], [1, 0], [0, 0]], 2.0),  # back again
+        ([[0, 0], [1, 0], [2, 0], [2, 1]], 0.5),  # the mean of both
+        ([[0, 0], [1, 0], [1, 0], [5, 5]], 0.0),  # who stands still has no direction
+    ],
+)
+def test_ways_are_straight_where_changes_agree(path: list, bend: float) -> None:
+    assert float(straightness(torch.tensor([path]).float())) == pytest.approx(bend)
+
+
+def test_straightness_of_windows_in_which_nothing_moves_has_a_gradient() -> None:
+    z = torch.ones(4, 3, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(straightness(z), z)
+    assert (gradient == 0).all()
+
+
+def test_straightness_needs_two_changes() -> None:
+    with pytest.raises(ValueError, match="at least 2 transitions"):
+        straightness(torch.zeros(3, 2, 4))
 
 
 def test_residuals_forget_what_is_constant_in_an_episode() -> None:

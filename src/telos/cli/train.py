@@ -60,6 +60,10 @@ class Command:
     or auto: paths where actions are displacements, else quasimetric."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
+    straightness: float = 0.0
+    """Weight of straight ways in representation space, for gradient planners."""
+    latent_noise: float = 0.0
+    """Noise on the states that dynamics are trained from, in standard deviations."""
     shuffle_actions: bool = False
     """Control that must fail: permute actions against frames."""
     streams: tuple[str, ...] = ()
@@ -128,7 +132,11 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         backbone=replace(base.model.backbone, kind=command.backbone),
         predictor=replace(base.model.predictor, kind=command.predictor),
     )
-    representation = replace(base.representation, anti_collapse=command.anti_collapse)
+    representation = replace(
+        base.representation,
+        anti_collapse=command.anti_collapse,
+        straightness=command.straightness,
+    )
     if command.inverse is not None:
         representation = replace(representation, inverse=command.inverse)
     config: TrainConfig = replace(
@@ -137,6 +145,7 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         data_digest=file.digest,
         model=model,
         representation=representation,
+        dynamics=replace(base.dynamics, noise=command.latent_noise),
         critic=replace(base.critic, form=command.critic),
         shuffle_actions=command.shuffle_actions,
         seed=command.common.seed,

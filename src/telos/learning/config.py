@@ -43,6 +43,8 @@ class RepresentationConfig:
     prediction: float = 2.0
     inverse: float = 1.0
     smoothness: float = 0.0
+    straightness: float = 0.0
+    """Weight of ways being straight in the states, for planners that descend."""
     state_variance: float = 5.0
     """Weight of variation *within* episodes: the guard against slow features."""
     state_covariance: float = 0.3
@@ -67,6 +69,9 @@ class DynamicsConfig:
     one_step: float = 1.0
     """Share of the training that looks one step ahead. A mixture that is trained on its
     own imagined states blends its outcomes again."""
+    noise: float = 0.0
+    """Noise on the states that the predictor starts from, in their standard
+    deviations: what it imagines then depends less on where it errs."""
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=2e-3, weight_decay=1e-4, clip=1.0
     )

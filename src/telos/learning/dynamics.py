@@ -28,7 +28,7 @@ class DynamicsPhase:
     def __init__(
         self, model: JEPA, latents: Recording, config: DynamicsConfig, *, seed: int = 0
     ) -> None:
-        self.model, self.config = model, config
+        self.model, self.config, self._seed = model, config, seed
         count, skip = config.batch * config.length, model.frame_skip
         self._one = WindowSampler(
             latents, length=1, batch=count, frame_skip=skip, seed=seed
@@ -58,7 +58,23 @@ class DynamicsPhase:
         device = self.model.head.weight.device
         latent = window.observations[LATENT].to(device)
         actions = window.actions.to(device)
-        return self.model.mismatch(latent, actions), self._measure(latent, actions)
+        measured = self._measure(latent, actions)
+        return self.model.mismatch(self._disturbed(latent, step), actions), measured
+
+    def _disturbed(self, latent: Tensor, step: int) -> Tensor:
+        """The same windows with noise on the state that imagination starts from.
+
+        Where imagination has erred it goes on from states that no frame encodes to.
+        """
+        if self.config.noise == 0:
+            return latent
+        state, _ = self.model.split(latent[:, 0])
+        draw = torch.Generator().manual_seed(hash((self._seed, step)) % 2**63)
+        noise = torch.randn(state.shape, generator=draw).to(state)
+        disturbed = latent.clone()
+        scale = self.config.noise * state.std(0)
+        disturbed[:, 0, : state.shape[1]] += scale * noise
+        return disturbed
 
     @torch.no_grad()
     def _measure(self, latent: Tensor, actions: Tensor) -> Mapping[str, Tensor]:

@@ -23,6 +23,7 @@ from telos.learning.losses import (
     prediction_loss,
     sigreg,
     smoothness,
+    straightness,
     variance,
 )
 from telos.world_model import JEPA
@@ -75,6 +76,9 @@ class RepresentationPhase:
         loss = weights.prediction * prediction + weights.inverse * inverse + guard
         if weights.smoothness:
             loss = loss + weights.smoothness * smoothness(state)
+        if weights.straightness:
+            bend = straightness(state)
+            loss, parts = loss + weights.straightness * bend, {**parts, "bend": bend}
         skill = 1 - prediction.detach() / persistence.detach().clamp_min(1e-12)
         measured = {"prediction": prediction, "inverse": inverse, **parts}
         return loss, {

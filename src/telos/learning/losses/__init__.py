@@ -7,5 +7,6 @@ from telos.learning.losses.regression import gaussian_misfit as gaussian_misfit
 from telos.learning.losses.sigreg import sigreg as sigreg
 from telos.learning.losses.temporal import invariance as invariance
 from telos.learning.losses.temporal import smoothness as smoothness
+from telos.learning.losses.temporal import straightness as straightness
 from telos.learning.losses.vicreg import covariance as covariance
 from telos.learning.losses.vicreg import variance as variance
