@@ -20,6 +20,7 @@ from telos.actor.icem import ICEMConfig as ICEMConfig
 from telos.actor.mppi import MPPI as MPPI
 from telos.actor.mppi import MPPIConfig as MPPIConfig
 from telos.actor.noise import coloured_noise as coloured_noise
+from telos.actor.planner import SearchPlanner as SearchPlanner
 from telos.actor.prices import PricesConfig as PricesConfig
 from telos.actor.random_shooting import RandomShooting as RandomShooting
 from telos.actor.random_shooting import RandomShootingConfig as RandomShootingConfig
@@ -27,5 +28,7 @@ from telos.actor.receding import RecedingHorizon as RecedingHorizon
 from telos.actor.route import RouteConfig as RouteConfig
 from telos.actor.route import Routes as Routes
 from telos.actor.route import RouteSearch as RouteSearch
+from telos.actor.search import Search as Search
+from telos.actor.search import SearchConfig as SearchConfig
 from telos.actor.shield import Shield as Shield
 from telos.actor.waypoints import Waypoints as Waypoints

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from telos.actor.descent import descend
 from telos.actor.gradient import GradientConfig, scattered
+from telos.actor.planner import SearchPlanner
 from telos.actor.prices import Prices, PricesConfig
 from telos.actor.search import Search
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,35 +30,26 @@ class AugmentedLagrangianConfig(GradientConfig):
     """What violations cost, and how that rises."""
 
 
-class AugmentedLagrangian:
+class AugmentedLagrangian(SearchPlanner):
     """Gradient planning in which every violation has a price of its own."""
 
     def __init__(self, config: AugmentedLagrangianConfig | None = None) -> None:
         self.config = config or AugmentedLagrangianConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best iterate seen; see `telos.types.Planner`."""
+    ) -> None:
+        """Follow the gradient, at prices that rise."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
         prices = Prices(config.prices)
         descend(
             search,
-            scattered(search, init, config.sigma, config.beta, generators),
+            scattered(search, seeds, config, generators),
             prices.energy,
             learning_rate=config.learning_rate,
             after_step=prices.update,
         )
-        return search.plan()

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank, score, take
 from telos.actor.search import Search, SearchConfig
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,45 +41,30 @@ class BeamConfig(SearchConfig):
                 )
 
 
-class Beam:
+class Beam(SearchPlanner):
     """Keeps the best beginnings of plans."""
 
     def __init__(self, config: BeamConfig) -> None:
         self.config = config
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Grow the beam; see `telos.types.Planner`.
-
-        It draws nothing. `init` is evaluated beside the beam where each of its actions
-        is one of those to choose from.
-        """
+    ) -> None:
+        """Grow the beam; nothing is drawn, seeds are snapped to the choices."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        choices = torch.tensor(config.actions).to(state)
+        choices = torch.tensor(config.actions).to(seeds)
         width = search.amount.samples
-        beam = state.new_zeros(len(state), 1, 0, config.action_dim)
+        beam = seeds[:, :1, :0]
         while beam.shape[2] < config.horizon - 1:
             beam = _grown(beam, choices)
             if beam.shape[1] > width:
                 beam = take(beam, self._order(search, beam)[:, :width])
         whole = _grown(beam, choices)
-        if init is not None:
-            whole = torch.cat([_snapped(init, choices)[:, None], whole], dim=1)
-        search.evaluate(whole)
-        return search.plan()
+        search.evaluate(torch.cat([_snapped(seeds, choices), whole], dim=1))
 
     def _order(self, search: Search, beginnings: Tensor) -> Tensor:
         """Beginnings, most promising first; they are imagined, but not archived.
@@ -101,8 +86,7 @@ def _grown(
 
 
 def _snapped(
-    init: Float[Tensor, "B H A"], choices: Float[Tensor, "M A"]
-) -> Float[Tensor, "B H A"]:
-    """A warm start made of the nearest actions that may be chosen."""
-    nearest = torch.cdist(init, choices.expand(len(init), -1, -1)).argmin(-1)
-    return choices[nearest]
+    seeds: Float[Tensor, "B S H A"], choices: Float[Tensor, "M A"]
+) -> Float[Tensor, "B S H A"]:
+    """The same made of the nearest actions that may be chosen."""
+    return choices[(seeds.unsqueeze(-2) - choices).square().sum(-1).argmin(-1)]

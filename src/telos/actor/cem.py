@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.gaussian import Gaussian, seed_plans
+from telos.actor.gaussian import Gaussian
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank_for_search, take
 from telos.actor.search import Search, SearchConfig, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +43,21 @@ class CEMConfig(SearchConfig):
             raise ValueError(f"momentum is {self.momentum}; expected [0, 1).")
 
 
-class CEM:
+class CEM(SearchPlanner):
     """The cross-entropy method, which most published planners use."""
 
     def __init__(self, config: CEMConfig | None = None) -> None:
         self.config = config or CEMConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best candidate seen; see `telos.types.Planner`."""
+    ) -> None:
+        """Draw, keep the best, refit."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        seeds = seed_plans(state, init, config.horizon, config.action_dim)
         gaussian = Gaussian.around(seeds[:, -1], config.sigma)
         for count in search.rounds():
             fresh = gaussian.draw(
@@ -77,4 +68,3 @@ class CEM:
             elites = take(candidates.actions, order[:, : config.elites])
             gaussian = gaussian.refit(elites, config.momentum, config.min_sigma)
             seeds = seeds[:, :0]
-        return search.plan()

@@ -43,13 +43,3 @@ class Gaussian:
             mean=torch.lerp(elites.mean(1), self.mean, momentum),
             std=torch.lerp(std, self.std, momentum).clamp_min(min_sigma),
         )
-
-
-def seed_plans(
-    state: Tensor, init: Tensor | None, horizon: int, action_dim: int
-) -> Float[Tensor, "B S H A"]:
-    """What every planner evaluates beside its own candidates: rest, and `init`."""
-    rest = state.new_zeros(len(state), 1, horizon, action_dim)
-    if init is None:
-        return rest
-    return torch.cat([rest, init.clamp(-1.0, 1.0)[:, None]], dim=1)

@@ -18,10 +18,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from telos.actor.descent import descend
-from telos.actor.gaussian import Gaussian, seed_plans
+from telos.actor.gaussian import Gaussian
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import search_energy
 from telos.actor.search import Search, SearchConfig, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,48 +47,37 @@ class GradientConfig(SearchConfig):
         require_positive(learning_rate=self.learning_rate, sigma=self.sigma)
 
 
-class Gradient:
+class Gradient(SearchPlanner):
     """Descends on the cost of plans; the dynamics have to be differentiable."""
 
     def __init__(self, config: GradientConfig | None = None) -> None:
         self.config = config or GradientConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best iterate seen; see `telos.types.Planner`."""
+    ) -> None:
+        """Follow the gradient from scattered starts."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
         descend(
             search,
-            scattered(search, init, config.sigma, config.beta, generators),
+            scattered(search, seeds, config, generators),
             partial(search_energy, penalty=config.penalty),
             learning_rate=config.learning_rate,
         )
-        return search.plan()
 
 
 def scattered(
     search: Search,
-    init: Float[Tensor, "B H A"] | None,
-    sigma: float,
-    beta: float,
+    seeds: Float[Tensor, "B S H A"],
+    config: GradientConfig,
     generators: Sequence[torch.Generator],
 ) -> Float[Tensor, "B S H A"]:
-    """Starts of a descent: rest, `init`, and coloured noise around the latter."""
-    seeds = seed_plans(search.state, init, search.horizon, search.action_dim)
+    """Starts of a descent: the seeds, and coloured noise around the last of them."""
     count = search.amount.samples
-    around = Gaussian.around(seeds[:, -1], sigma)
-    fresh = around.draw(generators, max(count - seeds.shape[1], 0), beta)
+    around = Gaussian.around(seeds[:, -1], config.sigma)
+    fresh = around.draw(generators, max(count - seeds.shape[1], 0), config.beta)
     return torch.cat([seeds, fresh], dim=1)[:, :count]

@@ -25,9 +25,10 @@ from telos.actor.archive import Candidates
 from telos.actor.descent import descend, directions_of
 from telos.actor.gradient import GradientConfig, scattered
 from telos.actor.noise import coloured_noise
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import score, search_energy
 from telos.actor.search import Search, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan, Trajectory
+from telos.types import Trajectory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,30 +62,22 @@ class GRASPConfig(GradientConfig):
             raise ValueError(f"noise is {self.noise}; expected at least 0.")
 
 
-class GRASP:
+class GRASP(SearchPlanner):
     """Gradient planning with free states."""
 
     def __init__(self, config: GRASPConfig | None = None) -> None:
         self.config = config or GRASPConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best rollout seen; see `telos.types.Planner`."""
+    ) -> None:
+        """Roll out and descend, with steps on free states in between."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        starts = scattered(search, init, config.sigma, config.beta, generators)
+        starts = scattered(search, seeds, config, generators)
         descent = _Lifted(config, search, generators)
         descend(
             search,
@@ -93,7 +86,6 @@ class GRASP:
             learning_rate=config.learning_rate,
             after_step=descent.run,
         )
-        return search.plan()
 
 
 class _Lifted:

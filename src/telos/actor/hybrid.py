@@ -13,11 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from telos.actor.descent import descend
-from telos.actor.gaussian import seed_plans
 from telos.actor.icem import ICEM, ICEMConfig
+from telos.actor.planner import SearchPlanner
 from telos.actor.prices import Prices, PricesConfig
 from telos.actor.search import Search, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,45 +40,29 @@ class HybridConfig:
         )
 
 
-class Hybrid:
+class Hybrid(SearchPlanner):
     """iCEM, then Adam on its elites."""
 
     def __init__(self, config: HybridConfig | None = None) -> None:
         self.config = config or HybridConfig()
+        super().__init__(self.config.search)
         self._icem = ICEM(self.config.search)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best candidate seen; see `telos.types.Planner`.
+    ) -> None:
+        """Search, then descend from the elites.
 
         A budget's limits hold for both parts together, half of them for the search.
         """
         config = self.config
-        search = Search.begin(
-            config.search,
-            dynamics,
-            state,
-            objective,
-            guardrails,
-            init,
-            budget,
-            generators,
-        )
         whole = search.amount
         search.amount = whole.half() if whole.is_limited else whole
-        seeds = seed_plans(state, init, search.horizon, search.action_dim)
         prices = Prices(config.prices)
-        elites = self._icem.search(search, seeds, generators)
+        elites = self._icem.elites(search, seeds, generators)
         search.amount = replace(
             whole, iterations=whole.iterations if whole.is_limited else config.steps
         )
@@ -90,4 +73,3 @@ class Hybrid:
             learning_rate=config.learning_rate,
             after_step=prices.update,
         )
-        return search.plan()

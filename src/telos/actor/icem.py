@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.gaussian import Gaussian, seed_plans
+from telos.actor.gaussian import Gaussian
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank_for_search, take
 from telos.actor.search import Search, SearchConfig, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,46 +61,29 @@ class ICEMConfig(SearchConfig):
         return min(samples, max(shrunk, 2 * self.elites))
 
 
-class ICEM:
+class ICEM(SearchPlanner):
     """The default planner."""
 
     def __init__(self, config: ICEMConfig | None = None) -> None:
         self.config = config or ICEMConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best candidate seen; see `telos.types.Planner`."""
-        config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        seeds = seed_plans(state, init, config.horizon, config.action_dim)
-        self.search(search, seeds, generators)
-        return search.plan()
+    ) -> None:
+        """Draw, keep the best, refit."""
+        self.elites(search, seeds, generators)
 
-    def search(
+    def elites(
         self,
         search: Search,
         seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
     ) -> Float[Tensor, "B E H A"]:
-        """Fill the archive of a search; the elites of the last iteration.
-
-        Args:
-            search: The question.
-            seeds: Candidates of the first iteration; the search starts from the last.
-            generators: One per environment.
-        """
+        """Look, and say what the best of the last iteration were."""
         config, amount = self.config, search.amount
         gaussian, kept = Gaussian.around(seeds[:, -1], config.sigma), seeds
         elites = seeds

@@ -22,10 +22,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.gaussian import Gaussian, seed_plans
+from telos.actor.gaussian import Gaussian
+from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import search_energy
 from telos.actor.search import Search, SearchConfig, require_positive
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,30 +44,21 @@ class MPPIConfig(SearchConfig):
         require_positive(temperature=self.temperature, sigma=self.sigma)
 
 
-class MPPI:
+class MPPI(SearchPlanner):
     """Model-predictive path integral control."""
 
     def __init__(self, config: MPPIConfig | None = None) -> None:
         self.config = config or MPPIConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Search and return the best candidate seen; see `telos.types.Planner`."""
+    ) -> None:
+        """Draw around the mean, and move it to the weighted average."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        seeds = seed_plans(state, init, config.horizon, config.action_dim)
         gaussian = Gaussian.around(seeds[:, -1], config.sigma)
         for count in search.rounds(spared=1):
             fresh = gaussian.draw(
@@ -79,7 +70,6 @@ class MPPI:
             mean = (weights[..., None, None] * candidates.actions).sum(1)
             gaussian, seeds = replace(gaussian, mean=mean), mean[:, None]
         search.evaluate_last(seeds)
-        return search.plan()
 
 
 def path_weights(

@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.gaussian import seed_plans
 from telos.actor.noise import coloured_noise
+from telos.actor.planner import SearchPlanner
 from telos.actor.search import Search, SearchConfig
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,30 +20,21 @@ class RandomShootingConfig(SearchConfig):
     """How much random shooting tries; no iteration learns from another."""
 
 
-class RandomShooting:
+class RandomShooting(SearchPlanner):
     """Candidates whose every action is uniform in [-1, 1], correlated along time."""
 
     def __init__(self, config: RandomShootingConfig | None = None) -> None:
         self.config = config or RandomShootingConfig()
+        super().__init__(self.config)
 
-    @torch.no_grad()
-    def plan(
+    def look(
         self,
-        dynamics: Dynamics,
-        state: Float[Tensor, "B T D"],
-        objective: Objective,
-        guardrails: Sequence[Guardrail] = (),
-        *,
-        init: Float[Tensor, "B H A"] | None = None,
-        budget: Budget | None = None,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
         generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Evaluate rest, `init` and random candidates; see `telos.types.Planner`."""
+    ) -> None:
+        """Draw, and that is all."""
         config = self.config
-        search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, budget, generators
-        )
-        seeds = seed_plans(state, init, config.horizon, config.action_dim)
         for count in search.rounds():
             noise = coloured_noise(
                 generators,
@@ -52,10 +42,9 @@ class RandomShooting:
                 config.horizon,
                 config.action_dim,
                 config.beta,
-                device=state.device,
+                device=search.state.device,
             )
             # The normal distribution function makes every single action uniform.
             actions = torch.erf(noise / math.sqrt(2))
             search.evaluate(torch.cat([seeds, actions], dim=1)[:, :count])
             seeds = seeds[:, :0]
-        return search.plan()
