@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from tests.learning.worlds import tiny_config, walks
 
 from telos.data.windows import WindowSampler
 from telos.learning import training
+from telos.learning.checks import check_trainable
 from telos.learning.dynamics import DynamicsPhase
 from telos.learning.latents import LATENT, encode_recording
 from telos.learning.losses import straightness
@@ -69,3 +71,18 @@ def test_only_the_beginning_is_disturbed_as_much_as_was_asked() -> None:
 def test_without_noise_nothing_is_disturbed() -> None:
     phase, latent = phase_with(0.0)
     assert phase._disturbed(latent, 7) is latent
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"representation": {"straightness": -1.0}}, "straightness is -1"),
+        ({"dynamics": {"noise": float("nan")}}, "noise is nan"),
+    ],
+)
+def test_weights_below_zero_are_refused_before_a_run_is_made(change, message) -> None:
+    config, recording = tiny_config(), walks(12)
+    for part, fields in change.items():
+        config = replace(config, **{part: replace(getattr(config, part), **fields)})
+    with pytest.raises(ValueError, match=message):
+        check_trainable(config, recording.spec, recording.lengths)

@@ -29,6 +29,6 @@ from telos.actor.route import RouteConfig as RouteConfig
 from telos.actor.route import Routes as Routes
 from telos.actor.route import RouteSearch as RouteSearch
 from telos.actor.search import Search as Search
-from telos.actor.search import SearchConfig as SearchConfig
+from telos.actor.settings import SearchConfig as SearchConfig
 from telos.actor.shield import Shield as Shield
 from telos.actor.waypoints import Waypoints as Waypoints

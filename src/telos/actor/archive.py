@@ -63,12 +63,9 @@ class Archive:
 
     def __init__(self) -> None:
         self._best: Candidates | None = None
-        self.seen = 0
-        """Candidates per environment so far."""
 
     def add(self, candidates: Candidates) -> None:
         """Show evaluated candidates to the archive; earlier ones win ties."""
-        self.seen += candidates.actions.shape[1]
         leader = candidates.take(best(candidates.scores)[:, None])
         if self._best is not None:
             both = self._best.join(leader)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank, score, take
-from telos.actor.search import Search, SearchConfig
+from telos.actor.search import Search
+from telos.actor.settings import SearchConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from telos.actor.descent import descend
 from telos.actor.gaussian import Gaussian
 from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import search_energy
-from telos.actor.search import Search, SearchConfig, require_positive
+from telos.actor.search import Search
+from telos.actor.settings import SearchConfig, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)

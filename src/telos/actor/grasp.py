@@ -27,7 +27,8 @@ from telos.actor.gradient import GradientConfig, scattered
 from telos.actor.noise import coloured_noise
 from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import score, search_energy
-from telos.actor.search import Search, require_positive
+from telos.actor.search import Search
+from telos.actor.settings import require_positive
 from telos.types import Trajectory
 
 

@@ -16,7 +16,8 @@ from telos.actor.descent import descend
 from telos.actor.icem import ICEM, ICEMConfig
 from telos.actor.planner import SearchPlanner
 from telos.actor.prices import Prices, PricesConfig
-from telos.actor.search import Search, require_positive
+from telos.actor.search import Search
+from telos.actor.settings import require_positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from torch import Tensor
 from telos.actor.gaussian import Gaussian
 from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank_for_search, take
-from telos.actor.search import Search, SearchConfig, require_positive
+from telos.actor.search import Search
+from telos.actor.settings import SearchConfig, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)

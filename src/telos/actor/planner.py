@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.search import Search, SearchConfig
+from telos.actor.search import Search
+from telos.actor.settings import SearchConfig
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from telos.actor.archive import Candidates
 from telos.actor.scoring import Scores
-from telos.actor.search import require_positive
+from telos.actor.settings import require_positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from telos.actor.noise import coloured_noise
 from telos.actor.planner import SearchPlanner
-from telos.actor.search import Search, SearchConfig
+from telos.actor.search import Search
+from telos.actor.settings import SearchConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from telos.actor.scoring import score_margins, smallest_margin, take
-from telos.actor.search import require_positive
+from telos.actor.settings import require_positive
 from telos.types import Dynamics, Guardrail, Trajectory
 
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))

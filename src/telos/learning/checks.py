@@ -79,3 +79,10 @@ def _check_numbers(config: TrainConfig) -> None:
     for name, value in at_least_one.items():
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
+    not_negative = {
+        "representation.straightness": config.representation.straightness,
+        "dynamics.noise": config.dynamics.noise,
+    }
+    for name, value in not_negative.items():
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}, expected at least 0")
