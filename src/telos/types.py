@@ -22,7 +22,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 Streams = Mapping[str, np.ndarray]
@@ -117,6 +117,8 @@ class Plan:
     """Digest of each guardrail that was enforced."""
     candidates: Tensor | None = None
     """(B, S', H+1, D) imagined states of a few good candidates, for pictures."""
+    trace: SearchTrace | None = None
+    """How the search went."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +151,47 @@ class Affect:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How much a planner may spend."""
+    """How much a planner may spend: whichever limit comes first ends the search.
 
-    samples: int = 64
+    What is None is as the planner's config says. With a limit on evaluations or seconds
+    and none on iterations, a planner goes on until that limit.
+    """
+
+    samples: int | None = None
     """Candidates per iteration."""
-    iterations: int = 3
+    iterations: int | None = None
+    """Rounds of a search, or steps of a descent."""
+    evaluations: int | None = None
+    """Model evaluations per environment: candidates x futures x steps."""
+    seconds: float | None = None
+    """Wall-clock time of the whole batch; one small round is evaluated in any case."""
+
+    def __post_init__(self) -> None:
+        limits = {
+            "samples": self.samples,
+            "iterations": self.iterations,
+            "evaluations": self.evaluations,
+            "seconds": self.seconds,
+        }
+        for name, limit in limits.items():
+            if limit is not None and not limit > 0:
+                raise ValueError(f"budget {name} is {limit}; expected more than 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchTrace:
+    """How a search went, after each of its R rounds of evaluation."""
+
+    cost: Float[Tensor, "R B"]
+    """Cost of the best candidate so far."""
+    certified: Bool[Tensor, "R B"]
+    """Whether that candidate keeps every margin."""
+    feasible: Float[Tensor, "R B"]
+    """Share of the round's candidates that keep every margin."""
+    evaluations: tuple[int, ...]
+    """Model evaluations per environment so far."""
+    seconds: tuple[float, ...]
+    """Wall-clock time so far."""
 
 
 @runtime_checkable

@@ -1,8 +1,24 @@
 """Actor: planners that deliberate, and the shield that everything passes."""
 
 from telos.actor.archive import Archive as Archive
+from telos.actor.augmented_lagrangian import AugmentedLagrangian as AugmentedLagrangian
+from telos.actor.augmented_lagrangian import (
+    AugmentedLagrangianConfig as AugmentedLagrangianConfig,
+)
+from telos.actor.beam import Beam as Beam
+from telos.actor.beam import BeamConfig as BeamConfig
+from telos.actor.cem import CEM as CEM
+from telos.actor.cem import CEMConfig as CEMConfig
+from telos.actor.gradient import Gradient as Gradient
+from telos.actor.gradient import GradientConfig as GradientConfig
+from telos.actor.grasp import GRASP as GRASP
+from telos.actor.grasp import GRASPConfig as GRASPConfig
+from telos.actor.hybrid import Hybrid as Hybrid
+from telos.actor.hybrid import HybridConfig as HybridConfig
 from telos.actor.icem import ICEM as ICEM
 from telos.actor.icem import ICEMConfig as ICEMConfig
+from telos.actor.mppi import MPPI as MPPI
+from telos.actor.mppi import MPPIConfig as MPPIConfig
 from telos.actor.noise import coloured_noise as coloured_noise
 from telos.actor.random_shooting import RandomShooting as RandomShooting
 from telos.actor.random_shooting import RandomShootingConfig as RandomShootingConfig

@@ -29,6 +29,14 @@ class Candidates:
     def trajectory(self) -> Trajectory:
         return Trajectory(states=self.states, actions=self.actions)
 
+    def detach(self) -> Candidates:
+        """The same without a gradient."""
+        return Candidates(
+            actions=self.actions.detach(),
+            states=self.states.detach(),
+            scores=self.scores.detach(),
+        )
+
     def take(self, index: Int[Tensor, "B S2"]) -> Candidates:
         """Those at the given positions along S."""
         return Candidates(

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.noise import coloured_noise
+from telos.actor.gaussian import Gaussian, seed_plans
 from telos.actor.scoring import rank_for_search, take
 from telos.actor.search import Search, SearchConfig, require_positive
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
@@ -60,16 +61,6 @@ class ICEMConfig(SearchConfig):
         return min(samples, max(shrunk, 2 * self.elites))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Proposal:
-    """What the next candidates are drawn around."""
-
-    mean: Float[Tensor, "B H A"]
-    std: Float[Tensor, "B H A"]
-    kept: Float[Tensor, "B S H A"]
-    """Candidates that enter the next population as they are."""
-
-
 class ICEM:
     """The default planner."""
 
@@ -91,65 +82,40 @@ class ICEM:
         """Search and return the best candidate seen; see `telos.types.Planner`."""
         config = self.config
         search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, generators
+            config, dynamics, state, objective, guardrails, init, budget, generators
         )
-        amount = config.amount(budget)
-        proposal = self._start(state, init)
-        for iteration in range(amount.iterations):
-            if iteration == amount.iterations - 1 and iteration > 0:
-                proposal = _with_mean(proposal)
-            count = config.population(amount.samples, iteration)
-            actions = self._draw(proposal, count, generators)
-            candidates = search.evaluate(actions)
+        seeds = seed_plans(state, init, config.horizon, config.action_dim)
+        self.search(search, seeds, generators)
+        return search.plan()
+
+    def search(
+        self,
+        search: Search,
+        seeds: Float[Tensor, "B S H A"],
+        generators: Sequence[torch.Generator],
+    ) -> Float[Tensor, "B E H A"]:
+        """Fill the archive of a search; the elites of the last iteration.
+
+        Args:
+            search: The question.
+            seeds: Candidates of the first iteration; the search starts from the last.
+            generators: One per environment.
+        """
+        config, amount = self.config, search.amount
+        gaussian, kept = Gaussian.around(seeds[:, -1], config.sigma), seeds
+        elites = seeds
+        population = partial(config.population, amount.samples)
+        for iteration, count in enumerate(search.rounds(population)):
+            last = iteration == amount.iterations - 1
+            if iteration > 0 and (last or amount.is_limited):
+                # The mean becomes a candidate, to be judged like any other.
+                kept = torch.cat([kept, gaussian.mean[:, None]], dim=1)
+            fresh = gaussian.draw(
+                generators, max(count - kept.shape[1], 0), config.beta
+            )
+            candidates = search.evaluate(torch.cat([kept, fresh], dim=1)[:, :count])
             order = rank_for_search(candidates.scores, config.penalty)
             elites = take(candidates.actions, order[:, : config.elites])
-            proposal = self._refit(proposal, elites)
-        return search.plan(candidates)
-
-    def _start(self, state: Tensor, init: Tensor | None) -> _Proposal:
-        """Around the warm start if there is one; rest is a candidate in any case."""
-        config = self.config
-        rest = state.new_zeros(len(state), config.horizon, config.action_dim)
-        mean = rest if init is None else init.clamp(-1.0, 1.0)
-        kept = [rest] if init is None else [rest, mean]
-        return _Proposal(
-            mean=mean,
-            std=torch.full_like(rest, config.sigma),
-            kept=torch.stack(kept, dim=1),
-        )
-
-    def _draw(
-        self, proposal: _Proposal, count: int, generators: Sequence[torch.Generator]
-    ) -> Float[Tensor, "B S H A"]:
-        """Kept candidates first, then new ones, clipped to the action bounds."""
-        config = self.config
-        fresh = max(count - proposal.kept.shape[1], 0)
-        noise = coloured_noise(
-            generators,
-            fresh,
-            config.horizon,
-            config.action_dim,
-            config.beta,
-            device=proposal.mean.device,
-        )
-        actions = proposal.mean[:, None] + proposal.std[:, None] * noise
-        return torch.cat([proposal.kept, actions.clamp(-1.0, 1.0)], dim=1)
-
-    def _refit(self, proposal: _Proposal, elites: Tensor) -> _Proposal:
-        """Move mean and spread towards the elites, and keep the best of them."""
-        config = self.config
-        std = elites.std(dim=1, correction=0)
-        num_kept = max(1, round(config.keep * config.elites))
-        return _Proposal(
-            mean=torch.lerp(elites.mean(1), proposal.mean, config.momentum),
-            std=torch.lerp(std, proposal.std, config.momentum).clamp_min(
-                config.min_sigma
-            ),
-            kept=elites[:, :num_kept],
-        )
-
-
-def _with_mean(proposal: _Proposal) -> _Proposal:
-    """The mean becomes a candidate, to be judged like any other."""
-    kept = torch.cat([proposal.kept, proposal.mean[:, None]], dim=1)
-    return _Proposal(mean=proposal.mean, std=proposal.std, kept=kept)
+            gaussian = gaussian.refit(elites, config.momentum, config.min_sigma)
+            kept = elites[:, : max(1, round(config.keep * config.elites))]
+        return elites

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.archive import Candidates
+from telos.actor.gaussian import seed_plans
 from telos.actor.noise import coloured_noise
 from telos.actor.search import Search, SearchConfig
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
@@ -42,33 +42,20 @@ class RandomShooting:
         """Evaluate rest, `init` and random candidates; see `telos.types.Planner`."""
         config = self.config
         search = Search.begin(
-            config, dynamics, state, objective, guardrails, init, generators
+            config, dynamics, state, objective, guardrails, init, budget, generators
         )
-        amount = config.amount(budget)
-        rest = state.new_zeros(len(state), config.horizon, config.action_dim)
-        seeds = [rest] if init is None else [rest, init.clamp(-1, 1)]
-        candidates = self._shoot(search, amount.samples, seeds, generators)
-        for _ in range(amount.iterations - 1):
-            candidates = self._shoot(search, amount.samples, [], generators)
-        return search.plan(candidates)
-
-    def _shoot(
-        self,
-        search: Search,
-        samples: int,
-        seeds: list[Tensor],
-        generators: Sequence[torch.Generator],
-    ) -> Candidates:
-        config = self.config
-        noise = coloured_noise(
-            generators,
-            max(samples - len(seeds), 0),
-            config.horizon,
-            config.action_dim,
-            config.beta,
-            device=search.state.device,
-        )
-        # The normal distribution function makes every single action uniform.
-        actions = torch.erf(noise / math.sqrt(2))
-        given = [seed[:, None] for seed in seeds]
-        return search.evaluate(torch.cat([*given, actions], dim=1))
+        seeds = seed_plans(state, init, config.horizon, config.action_dim)
+        for count in search.rounds():
+            noise = coloured_noise(
+                generators,
+                max(count - seeds.shape[1], 0),
+                config.horizon,
+                config.action_dim,
+                config.beta,
+                device=state.device,
+            )
+            # The normal distribution function makes every single action uniform.
+            actions = torch.erf(noise / math.sqrt(2))
+            search.evaluate(torch.cat([seeds, actions], dim=1)[:, :count])
+            seeds = seeds[:, :0]
+        return search.plan()

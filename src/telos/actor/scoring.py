@@ -36,6 +36,15 @@ class Scores:
         """Smallest margin over guardrails; infinite where there is none."""
         return smallest_margin(self.margins)
 
+    def detach(self) -> Scores:
+        """The same without a gradient."""
+        return Scores(
+            cost=self.cost.detach(),
+            margins=self.margins.detach(),
+            violation=self.violation.detach(),
+            feasible=self.feasible,
+        )
+
     def take(self, index: Int[Tensor, "B S2"]) -> Scores:
         """Those at the given positions along S."""
         return Scores(
@@ -134,25 +143,30 @@ def rank(scores: Scores) -> Int[Tensor, "B S"]:
 
 
 def rank_for_search(scores: Scores, penalty: float) -> Int[Tensor, "B S"]:
-    """Candidates from most to least promising: a violation is paid for with cost.
+    """Candidates from most to least promising, by `search_energy`."""
+    return search_energy(scores, penalty).argsort(dim=-1, stable=True)
+
+
+def search_energy(scores: Scores, penalty: float) -> Float[Tensor, "B S"]:
+    """What a search goes by: a violation is paid for with cost.
 
     To rank by feasibility alone drives a search away from every zone, also from the way
     around it, so that plans more often end in front of it. Here the worst violation of
     the population costs `penalty` times the gap between its best and its median
     candidate: a scale that needs neither the unit of the cost nor that of the margin.
+    Gradients pass through cost and violation and take that scale as given.
     """
     if scores.margins.shape[-1] == 0:
-        return scores.cost.argsort(dim=-1, stable=True)
+        return scores.cost
     known = torch.isfinite(scores.cost)
-    cost = torch.where(known, scores.cost, math.nan)
-    cheapest = scores.cost.amin(1, keepdim=True)
+    cost = torch.where(known, scores.cost, math.nan).detach()
+    cheapest = scores.cost.detach().amin(1, keepdim=True)
     gap = cost.nanmedian(dim=1, keepdim=True).values - cheapest
     # If all cost the same, the violation alone decides.
     gap = torch.maximum(gap, 1e-6 * (1 + cheapest.abs()))
     depth = torch.where(torch.isfinite(scores.violation), scores.violation, 0.0)
-    share = depth / depth.amax(1, keepdim=True).clamp_min(1e-12)
-    key = torch.where(known, scores.cost + penalty * gap * share, math.inf)
-    return key.argsort(dim=-1, stable=True)
+    share = depth / depth.detach().amax(1, keepdim=True).clamp_min(1e-12)
+    return torch.where(known, scores.cost + penalty * gap * share, math.inf)
 
 
 def smallest_margin(margins: Float[Tensor, "... G"]) -> Float[Tensor, "..."]:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from telos.actor.archive import Archive, Candidates
 from telos.actor.scoring import rank, score
-from telos.types import Budget, Dynamics, Guardrail, Objective, Plan, Status
+from telos.types import (
+    Budget,
+    Dynamics,
+    Guardrail,
+    Objective,
+    Plan,
+    SearchTrace,
+    Status,
+    Trajectory,
+)
 
+PROBE = 8
+"""Candidates of the first round where time is limited."""
+RESERVE = 1.25
+"""Factor on predicted durations."""
 SHOWN = 8
 """Good candidates of the last iteration that a plan keeps for pictures."""
 
@@ -48,9 +62,48 @@ class SearchConfig:
             futures=self.futures,
         )
 
-    def amount(self, budget: Budget | None) -> Budget:
+    def amount(self, budget: Budget | None) -> Amount:
         """What may be spent: as asked, or as usual."""
-        return budget or Budget(samples=self.samples, iterations=self.iterations)
+        asked = budget or Budget()
+        limited = asked.evaluations is not None or asked.seconds is not None
+        usual = sys.maxsize if limited else self.iterations
+        return Amount(
+            samples=asked.samples or self.samples,
+            iterations=asked.iterations or usual,
+            evaluations=asked.evaluations or math.inf,
+            seconds=asked.seconds or math.inf,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """A budget in which every limit is a number."""
+
+    samples: int
+    iterations: int
+    evaluations: float
+    seconds: float
+
+    def half(self) -> Amount:
+        """Half of the limits, for the first of two parts."""
+        return replace(self, evaluations=self.evaluations / 2, seconds=self.seconds / 2)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the search may end before its last iteration."""
+        return math.isfinite(self.evaluations) or math.isfinite(self.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """The archive after a round of evaluation."""
+
+    cost: Float[Tensor, " B"]
+    certified: Bool[Tensor, " B"]
+    feasible: Float[Tensor, " B"]
+    evaluations: int
+    seconds: float
+    seconds_per_candidate: float
 
 
 @dataclass(kw_only=True)
@@ -65,8 +118,19 @@ class Search:
     """Latent draws K per candidate."""
     futures_seed: int
     """All candidates, iterations and decisions face the same draws."""
+    horizon: int
+    """Steps per candidate."""
+    action_dim: int
+    """Numbers per step."""
+    amount: Amount
+    """What may be spent."""
     archive: Archive = field(default_factory=Archive)
     started: float = field(default_factory=time.perf_counter)
+    spent: int = 0
+    """Model evaluations per environment so far."""
+    _rounds: list[_Round] = field(default_factory=list)
+    _shown: Candidates | None = None
+    """Candidates of the last round, for pictures."""
 
     @classmethod
     def begin(
@@ -77,6 +141,7 @@ class Search:
         objective: Objective,
         guardrails: Sequence[Guardrail],
         init: Float[Tensor, "B H A"] | None,
+        budget: Budget | None,
         generators: Sequence[torch.Generator],
     ) -> Search:
         """The question as a planner was asked it.
@@ -92,29 +157,125 @@ class Search:
             guardrails=guardrails,
             futures=config.futures,
             futures_seed=config.futures_seed,
+            horizon=config.horizon,
+            action_dim=config.action_dim,
+            amount=config.amount(budget),
         )
 
+    def rounds(
+        self, population: Callable[[int], int] | None = None, *, spared: int = 0
+    ) -> Iterator[int]:
+        """How many candidates to evaluate in each iteration, while there is budget.
+
+        Args:
+            population: From the number of an iteration to how many are wanted; as the
+                budget says where it is not given.
+            spared: Candidates to keep in reserve for `evaluate_last`.
+        """
+        for iteration in range(self.amount.iterations):
+            wanted = population(iteration) if population else self.amount.samples
+            count = self.affords(wanted + spared) - spared
+            if count < 1 and self._rounds:
+                return
+            yield max(count, 1)
+
+    def affords(self, wanted: int) -> int:
+        """How many of the wanted candidates may still be evaluated.
+
+        How long they take is predicted from the round before, with a reserve. Where
+        time is limited and nothing is known yet, a few candidates are tried first.
+        """
+        each = self.futures * self.horizon
+        count = min(wanted, (self.amount.evaluations - self.spent) / each)
+        if math.isfinite(self.amount.seconds):
+            count = min(count, self._affordable_in_time())
+        return max(int(count), 0)
+
+    def _affordable_in_time(self) -> float:
+        if not self._rounds:
+            return PROBE
+        left = self.amount.seconds - (time.perf_counter() - self.started)
+        return left / (RESERVE * self._rounds[-1].seconds_per_candidate)
+
+    def cosine(self, iteration: int) -> float:
+        """From 1 to 0.1 over the iterations; 1 where only a limit ends the search."""
+        if self.amount.is_limited:
+            return 1.0
+        turn = math.cos(math.pi * iteration / self.amount.iterations)
+        return 0.1 + 0.45 * (1 + turn)
+
+    def evaluate_last(self, actions: Float[Tensor, "B S H A"]) -> None:
+        """Evaluate what a search ended with, if there is budget left for it."""
+        count = self.affords(actions.shape[1])
+        if count:
+            self.evaluate(actions[:, :count])
+
     def evaluate(self, actions: Float[Tensor, "B S H A"]) -> Candidates:
-        """Imagine, score and archive candidates."""
+        """Imagine, score and archive candidates; gradients pass where enabled."""
+        trajectory = self.imagine(actions)
+        scores = score(trajectory, self.objective, self.guardrails)
+        candidates = Candidates(
+            actions=trajectory.actions, states=trajectory.states, scores=scores
+        )
+        self._note(candidates.detach())
+        return candidates
+
+    def imagine(self, actions: Float[Tensor, "B S H A"]) -> Trajectory:
+        """What candidates lead to; every step of every future is paid for."""
+        self.spent += actions.shape[1] * actions.shape[2] * self.futures
         device = self.state.device
-        trajectory = self.dynamics.rollout(
+        return self.dynamics.rollout(
             self.state,
             actions,
             futures=self.futures,
             generator=torch.Generator(device).manual_seed(self.futures_seed),
         )
-        scores = score(trajectory, self.objective, self.guardrails)
-        candidates = Candidates(
-            actions=trajectory.actions, states=trajectory.states, scores=scores
-        )
-        self.archive.add(candidates)
-        return candidates
 
-    def plan(self, last: Candidates) -> Plan:
-        """The best archived candidate, as a plan; `last` is only for pictures."""
-        best = self.archive.best
-        scores, steps = best.scores, best.actions.shape[2]
-        margins, shown = scores.margins[:, 0], rank(last.scores)[:, :SHOWN]
+    def step(
+        self, states: Float[Tensor, "B S H D"], actions: Float[Tensor, "B S H A"]
+    ) -> Float[Tensor, "B S H D"]:
+        """Where each state leads in one step, all at once; paid for like a rollout."""
+        self.spent += actions.shape[1] * actions.shape[2]
+        rollout = self.dynamics.rollout(
+            states.flatten(0, 2)[:, None], actions.flatten(0, 2)[:, None, None]
+        )
+        return rollout.states[:, 0, 0, 1].view(states.shape)
+
+    def _note(self, candidates: Candidates) -> None:
+        """Remember the candidates and how far the search is."""
+        self.archive.add(candidates)
+        count = candidates.actions.shape[1]
+        if self._shown is None or count > 1:
+            self._shown = candidates
+        now, best = time.perf_counter() - self.started, self.archive.best.scores
+        before = self._rounds[-1].seconds if self._rounds else 0.0
+        self._rounds.append(
+            _Round(
+                cost=best.cost[:, 0],
+                certified=best.feasible[:, 0],
+                feasible=candidates.scores.feasible.float().mean(1),
+                evaluations=self.spent,
+                seconds=now,
+                seconds_per_candidate=(now - before) / count,
+            )
+        )
+
+    def _trace(self) -> SearchTrace:
+        rounds = self._rounds
+        return SearchTrace(
+            cost=torch.stack([r.cost for r in rounds]),
+            certified=torch.stack([r.certified for r in rounds]),
+            feasible=torch.stack([r.feasible for r in rounds]),
+            evaluations=tuple(r.evaluations for r in rounds),
+            seconds=tuple(r.seconds for r in rounds),
+        )
+
+    def plan(self) -> Plan:
+        """The best archived candidate, as a plan."""
+        best, last = self.archive.best, self._shown
+        assert last is not None
+        scores, margins = best.scores, best.scores.margins[:, 0]
+        shown = rank(last.scores)[:, :SHOWN]
         return Plan(
             actions=best.actions[:, 0],
             cost=scores.cost[:, 0],
@@ -122,10 +283,11 @@ class Search:
             margins={g.name: margins[:, i] for i, g in enumerate(self.guardrails)},
             status=tuple(_status(safe) for safe in scores.feasible[:, 0].tolist()),
             states=best.states[:, 0],
-            evaluations=self.archive.seen * self.futures * steps,
+            evaluations=self.spent,
             seconds=time.perf_counter() - self.started,
             digests={guardrail.name: guardrail.digest for guardrail in self.guardrails},
             candidates=last.take(shown).states[:, :, 0],
+            trace=self._trace(),
         )
 
     def _terms(self, best: Candidates) -> dict[str, Tensor]:
