@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.actor.worlds import Point
 from tests.learning.worlds import MIXING, tiny_config, walk_spec, walks
 from torch import Tensor
 
 from telos.actor import ICEM, RandomShooting
 from telos.agent import Deliberation, load_agent
-from telos.agent.trained import make_planner, objective_factory
-from telos.cost import KeepOutDisc, LearnedTerrain
+from telos.agent.planners import PLANNERS, make_planner
+from telos.agent.trained import objective_factory
+from telos.cost import KeepOutDisc, LatentGoal, LearnedTerrain
 from telos.cost.critic import build_critic
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
@@ -196,13 +198,24 @@ def test_planners_and_costs_go_by_their_names() -> None:
     assert isinstance(make_planner(Deliberation(), 2), ICEM)
     shooting = make_planner(Deliberation(planner="random-shooting"), 2)
     assert isinstance(shooting, RandomShooting)
-    with pytest.raises(ValueError, match="'mppi' is unknown; choose from .*icem"):
-        make_planner(Deliberation(planner="mppi"), 2)
+    with pytest.raises(ValueError, match="'sgd' is unknown; choose from .*'icem'"):
+        make_planner(Deliberation(planner="sgd"), 2)
     with pytest.raises(ValueError, match="'reward' is unknown; choose one of"):
         objective_factory(
             build_critic("free", 2, 2, 8),
             Deliberation(cost="reward"),
         )
+
+
+@pytest.mark.parametrize("name", sorted(PLANNERS))
+def test_every_planner_takes_the_settings(name: str) -> None:
+    settings = Deliberation(planner=name, samples=9, iterations=2, horizon=4)
+    objective = LatentGoal(torch.ones(1, 2))
+    plan = make_planner(settings, 2).plan(
+        Point(), torch.zeros(1, 1, 2), objective, generators=[torch.Generator()]
+    )
+    assert plan.actions.shape == (1, 4, 2)
+    assert plan.evaluations >= 9 * 2 * 4
 
 
 def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:

@@ -15,13 +15,42 @@ from tests.actor.worlds import (
     goal,
 )
 
-from telos.actor import ICEM, ICEMConfig, RandomShooting, RandomShootingConfig
+from telos.actor import (
+    CEM,
+    GRASP,
+    ICEM,
+    MPPI,
+    AugmentedLagrangian,
+    AugmentedLagrangianConfig,
+    CEMConfig,
+    Gradient,
+    GradientConfig,
+    GRASPConfig,
+    Hybrid,
+    HybridConfig,
+    ICEMConfig,
+    MPPIConfig,
+    RandomShooting,
+    RandomShootingConfig,
+)
 from telos.cost import Effort, KeepOutDisc, LatentGoal, ObjectiveAlgebra
 from telos.types import Budget, Planner, Trajectory
 
 H = 15
 SMALL = ICEM(ICEMConfig(horizon=H))
-PLANNERS = [SMALL, RandomShooting(RandomShootingConfig(horizon=H))]
+SAMPLERS = [
+    SMALL,
+    RandomShooting(RandomShootingConfig(horizon=H)),
+    CEM(CEMConfig(horizon=H)),
+    MPPI(MPPIConfig(horizon=H)),
+]
+DESCENTS = [
+    Gradient(GradientConfig(horizon=H)),
+    GRASP(GRASPConfig(horizon=H)),
+    AugmentedLagrangian(AugmentedLagrangianConfig(horizon=H)),
+    Hybrid(HybridConfig(search=ICEMConfig(horizon=H))),
+]
+PLANNERS = SAMPLERS + DESCENTS
 START = torch.zeros(1, 1, 2)
 
 
@@ -310,7 +339,9 @@ def test_a_budget_overrides_the_config(planner):
         budget=Budget(samples=20, iterations=1),
         generators=generators(1),
     )
-    assert plan.evaluations == 20 * H
+    # MPPI evaluates the mean that it ends with, the hybrid descends after its search.
+    extra = {MPPI: 1, Hybrid: 5 * 8}.get(type(planner), 0)
+    assert plan.evaluations == (20 + extra) * H
 
 
 def test_a_single_candidate_is_rest():

@@ -33,6 +33,7 @@ def descend(
 ) -> None:
     """Follow the gradient from every start; every iterate is evaluated and archived.
 
+    Gradients have to be disabled around it; it enables them where it needs them.
     Actions are projected on their bounds after each step. What is not finite does not
     move.
 
@@ -46,33 +47,36 @@ def descend(
         after_step: Told of the actions, which it may move in place, and of the
             candidates that were evaluated before the step.
     """
-    actions = starts.detach().clone().requires_grad_(True)
+    actions = starts[:, : search.affords(starts.shape[1])].detach().clone()
+    actions.requires_grad_(True)
     optimiser = torch.optim.Adam([actions], lr=learning_rate)
-    for step, count in enumerate(search.rounds(lambda _: actions.shape[1])):
+    for step, count in enumerate(search.rounds(actions.shape[1])):
         if count < actions.shape[1]:
-            break
+            return
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * search.cosine(step)
         with torch.enable_grad():
             candidates = search.evaluate(actions)
             value = energy(candidates.scores)
-            known = torch.isfinite(value)
-            total = torch.where(known, value, 0.0).sum()
-        (gradient,) = torch.autograd.grad(total, actions, allow_unused=True)
-        actions.grad = clipped(gradient, actions, clip)
+            total = torch.where(torch.isfinite(value), value, 0.0).sum()
+        if step + 1 == search.amount.iterations:
+            return
+        if not total.requires_grad:
+            raise ValueError(
+                "no gradient reaches the actions: dynamics or objective cannot be "
+                "differentiated; plan with a search, such as ICEM."
+            )
+        (gradient,) = torch.autograd.grad(total, actions)
+        actions.grad = clipped(gradient, clip)
         optimiser.step()
-        with torch.no_grad():
-            actions.clamp_(-1.0, 1.0)
-            after_step(actions, candidates.detach())
-    search.evaluate_last(actions.detach())
+        actions.clamp_(-1.0, 1.0)
+        after_step(actions, candidates.detach())
 
 
 def clipped(
-    gradient: Tensor | None, actions: Float[Tensor, "B S H A"], clip: float
+    gradient: Float[Tensor, "B S H A"], clip: float
 ) -> Float[Tensor, "B S H A"]:
     """The gradient of every plan, at most `clip` long; zero where it is not finite."""
-    if gradient is None:
-        return torch.zeros_like(actions)
     length = gradient.flatten(2).norm(dim=-1)[..., None, None]
     scaled = gradient * (clip / length.clamp_min(1e-12)).clamp_max(1.0)
     return torch.where(torch.isfinite(length), scaled, 0.0)

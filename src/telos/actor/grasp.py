@@ -125,9 +125,8 @@ class _Lifted:
                 break
             with torch.enable_grad():
                 total = self._energy(rolled, free, unit, moved)
-            gradients = torch.autograd.grad(total, [moved, free], allow_unused=True)
-            moved.grad = clipped(gradients[0], moved, config.clip)
-            free.grad = clipped(gradients[1], free, config.clip)
+            gradients = torch.autograd.grad(total, [moved, free])
+            moved.grad, free.grad = (clipped(g, config.clip) for g in gradients)
             optimiser.step()
             moved.clamp_(-1.0, 1.0)
             free.add_(config.noise * self._noise(free))

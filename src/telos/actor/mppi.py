@@ -4,10 +4,10 @@ Plans are drawn around a mean, and the mean moves to their average, weighted wit
 
     w = exp(-(cost - lowest cost) / (temperature * spread)),
 
-where spread is the standard deviation of the candidates' costs: the temperature divides,
-and has no unit. Towards 0 only the cheapest counts (argmin), towards infinity all count
-alike. Published code disagrees about this number: some multiply, some divide, some in
-the unit of the cost.
+where spread is the standard deviation of the candidates' costs: the temperature
+divides, and has no unit. Towards 0 only the cheapest counts (argmin), towards infinity
+all count alike. Published code disagrees about this number: some multiplies, some
+divides, in the unit of the cost.
 
 Source: Williams et al. 2017, "Information Theoretic MPC for Model-Based Reinforcement
 Learning". Difference: a mean is a new candidate and is evaluated like any other.

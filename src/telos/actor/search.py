@@ -163,18 +163,22 @@ class Search:
         )
 
     def rounds(
-        self, population: Callable[[int], int] | None = None, *, spared: int = 0
+        self,
+        population: int | Callable[[int], int] | None = None,
+        *,
+        spared: int = 0,
     ) -> Iterator[int]:
         """How many candidates to evaluate in each iteration, while there is budget.
 
         Args:
-            population: From the number of an iteration to how many are wanted; as the
+            population: How many are wanted, or a function of the iteration; as the
                 budget says where it is not given.
             spared: Candidates to keep in reserve for `evaluate_last`.
         """
+        wanted = population or self.amount.samples
         for iteration in range(self.amount.iterations):
-            wanted = population(iteration) if population else self.amount.samples
-            count = self.affords(wanted + spared) - spared
+            number = wanted(iteration) if callable(wanted) else wanted
+            count = self.affords(number + spared) - spared
             if count < 1 and self._rounds:
                 return
             yield max(count, 1)
@@ -189,7 +193,7 @@ class Search:
         count = min(wanted, (self.amount.evaluations - self.spent) / each)
         if math.isfinite(self.amount.seconds):
             count = min(count, self._affordable_in_time())
-        return max(int(count), 0)
+        return max(int(count), 0 if self._rounds else 1)
 
     def _affordable_in_time(self) -> float:
         if not self._rounds:

@@ -9,15 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from telos.actor import (
-    ICEM,
-    ICEMConfig,
-    RandomShooting,
-    RandomShootingConfig,
-    RouteSearch,
-    Waypoints,
-)
+from telos.actor import RouteSearch, Waypoints
 from telos.agent.agent import Agent
+from telos.agent.planners import Deliberation, make_planner
 from telos.cost import (
     LatentGoal,
     LearnedTerrain,
@@ -36,29 +30,6 @@ from telos.types import Guardrail, Objective
 from telos.world_model import JEPA, Chart, load_world_model
 
 COSTS = ("critic", "latent")
-PLANNERS = ("icem", "random-shooting")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deliberation:
-    """How an agent searches: the deployed planner and its budget."""
-
-    planner: str = "icem"
-    """icem or random-shooting."""
-    cost: str = "critic"
-    """critic (learned distance) or latent (squared latent distance, an ablation)."""
-    samples: int = 40
-    iterations: int = 3
-    horizon: int = 10
-    replan_every: int = 1
-    running: float = 1.0
-    """Weight of every cost along the plan beside its weight of 1 at the end."""
-    memory: int = 64
-    """Wrong predictions that are remembered in an episode; 0 remembers none (an
-    ablation)."""
-    route_every: int = 8
-    """Decisions between searches for a route; 0 goes straight for the goal (an
-    ablation)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,18 +132,6 @@ def _at_the_end_and_along(
     if running == 0:
         return Terminal(objective)
     return Terminal(objective) + running * Running(objective)
-
-
-def make_planner(settings: Deliberation, action_dim: int) -> ICEM | RandomShooting:
-    """The planner that the settings name."""
-    common: dict[str, Any] = {"horizon": settings.horizon, "action_dim": action_dim}
-    if settings.planner == "icem":
-        search = {"samples": settings.samples, "iterations": settings.iterations}
-        return ICEM(ICEMConfig(**search, **common))
-    if settings.planner == "random-shooting":
-        samples = settings.samples * settings.iterations
-        return RandomShooting(RandomShootingConfig(samples=samples, **common))
-    raise ValueError(f"planner {settings.planner!r} is unknown; choose from {PLANNERS}")
 
 
 def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network:

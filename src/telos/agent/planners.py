@@ -1,0 +1,91 @@
+"""Planners by name, for settings that are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from telos.actor import (
+    CEM,
+    GRASP,
+    ICEM,
+    MPPI,
+    AugmentedLagrangian,
+    AugmentedLagrangianConfig,
+    CEMConfig,
+    Gradient,
+    GradientConfig,
+    GRASPConfig,
+    Hybrid,
+    HybridConfig,
+    ICEMConfig,
+    MPPIConfig,
+    RandomShooting,
+    RandomShootingConfig,
+)
+from telos.types import Planner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliberation:
+    """How an agent searches: the deployed planner and its budget."""
+
+    planner: str = "icem"
+    """random-shooting, cem, icem, mppi, gradient, grasp, augmented-lagrangian or
+    hybrid."""
+    cost: str = "critic"
+    """critic (learned distance) or latent (squared latent distance, an ablation)."""
+    samples: int = 40
+    """Candidates per iteration; starts of a descent."""
+    iterations: int = 3
+    """Rounds of a search; evaluations of every start of a descent."""
+    horizon: int = 10
+    replan_every: int = 1
+    running: float = 1.0
+    """Weight of every cost along the plan beside its weight of 1 at the end."""
+    memory: int = 64
+    """Wrong predictions that are remembered in an episode; 0 remembers none (an
+    ablation)."""
+    route_every: int = 8
+    """Decisions between searches for a route; 0 goes straight for the goal (an
+    ablation)."""
+
+
+def _random_shooting(**common: Any) -> Planner:
+    # No iteration learns from another: all candidates at once.
+    samples = common.pop("samples") * common.pop("iterations")
+    config = RandomShootingConfig(samples=samples, iterations=1, **common)
+    return RandomShooting(config)
+
+
+PLANNERS: Mapping[str, Callable[..., Planner]] = {
+    "random-shooting": _random_shooting,
+    "cem": lambda **common: CEM(CEMConfig(**common)),
+    "icem": lambda **common: ICEM(ICEMConfig(**common)),
+    "mppi": lambda **common: MPPI(MPPIConfig(**common)),
+    "gradient": lambda **common: Gradient(GradientConfig(**common)),
+    "grasp": lambda **common: GRASP(GRASPConfig(**common)),
+    "augmented-lagrangian": lambda **common: AugmentedLagrangian(
+        AugmentedLagrangianConfig(**common)
+    ),
+    "hybrid": lambda **common: Hybrid(HybridConfig(search=ICEMConfig(**common))),
+}
+
+
+def make_planner(settings: Deliberation, action_dim: int) -> Planner:
+    """The planner that the settings name.
+
+    Raises:
+        ValueError: If there is no such planner.
+    """
+    if settings.planner not in PLANNERS:
+        raise ValueError(
+            f"planner {settings.planner!r} is unknown; choose from {sorted(PLANNERS)}"
+        )
+    return PLANNERS[settings.planner](
+        samples=settings.samples,
+        iterations=settings.iterations,
+        horizon=settings.horizon,
+        action_dim=action_dim,
+    )
