@@ -141,23 +141,22 @@ def optimum(problem: Problem, start: Tensor) -> float:
     Raises:
         RuntimeError: If no guess leads to a feasible plan.
     """
-    start = start.double()
     shape = problem.horizon, problem.action_dim
 
     def rolled(flat: np.ndarray) -> tuple[Tensor, Trajectory]:
-        actions = torch.from_numpy(flat).view(1, 1, *shape).requires_grad_(True)
+        actions = torch.from_numpy(flat).float().view(1, 1, *shape).requires_grad_(True)
         return actions, problem.dynamics.rollout(start, actions)
 
     def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
         actions, trajectory = rolled(flat)
         total = problem.objective(trajectory).sum()
         (gradient,) = torch.autograd.grad(total, actions)
-        return float(total), gradient.flatten().numpy()
+        return float(total.detach()), gradient.flatten().double().numpy()
 
     def margins(flat: np.ndarray) -> np.ndarray:
         _, trajectory = rolled(flat)
         each = [g.margin(trajectory).detach().flatten() for g in problem.guardrails]
-        return torch.cat(each).numpy()
+        return torch.cat(each).double().numpy()
 
     def slopes(flat: np.ndarray) -> np.ndarray:
         actions, trajectory = rolled(flat)
@@ -166,7 +165,7 @@ def optimum(problem: Problem, start: Tensor) -> float:
             torch.autograd.grad(m, actions, retain_graph=True)[0].flatten()
             for m in torch.cat(each)
         ]
-        return torch.stack(rows).numpy()
+        return torch.stack(rows).double().numpy()
 
     constraints = [{"type": "ineq", "fun": margins, "jac": slopes}]
     found = []
@@ -178,7 +177,7 @@ def optimum(problem: Problem, start: Tensor) -> float:
             bounds=[(-1.0, 1.0)] * guess.size,
             constraints=constraints if problem.guardrails else (),
             method="SLSQP",
-            options={"maxiter": 300, "ftol": 1e-9},
+            options={"maxiter": 300, "ftol": 1e-7},
         )
         inside = not problem.guardrails or margins(answer.x).min() >= -1e-6
         if inside and np.isfinite(answer.fun):

@@ -71,7 +71,7 @@ class BrokenPoint(Point):
         fine = super().rollout(state, actions, futures, generator)
         bad = (actions[..., 0] < 0).any(-1) | self.everything
         states = fine.states.clone()
-        states[bad, :, 2] = self.value
+        states[bad, :, min(2, actions.shape[2])] = self.value
         return Trajectory(states=states, actions=actions)
 
 

@@ -36,6 +36,8 @@ class AugmentedLagrangianConfig(GradientConfig):
 
     iterations: int = 40
     """Steps of every start."""
+    learning_rate: float = 0.05
+    """Of Adam, in units of actions: near a limit small steps pay."""
     every: int = 5
     """Steps between updates of the multipliers."""
     weight: float = 1.0
@@ -127,13 +129,13 @@ class _Prices:
         self.last = violation
 
     def _begin(self, scores: Scores, excess: Tensor) -> None:
-        """The unit of the weight: the costs' spread per squared depth."""
+        """The unit of the weight: the costs' spread per squared distance to a limit."""
         cost = scores.cost.detach()
         known = torch.where(torch.isfinite(cost), cost, torch.nan)
         gap = known.nanmedian(1).values - cost.amin(1)
         gap = torch.maximum(gap, 1e-3 * (1 + cost.amin(1).abs())).nan_to_num(1.0)
-        depth = excess.clamp_min(0.0).amax(1).clamp_min(1e-6)
-        unit = gap[:, None] / depth.square()
+        distance = excess.abs().amax(1).clamp_min(1e-6)
+        unit = gap[:, None] / distance.square()
         self.multipliers = torch.zeros_like(excess)
         self.weights = (self.config.weight * unit)[:, None].expand_as(excess).clone()
         self.last = torch.full_like(excess, torch.inf)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from telos.actor.scoring import rank_for_search, score, take
+from telos.actor.scoring import rank, score, take
 from telos.actor.search import Search, SearchConfig
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
@@ -29,8 +29,6 @@ class BeamConfig(SearchConfig):
     actions: tuple[tuple[float, ...], ...] = ()
     """The actions to choose from, each of ``action_dim`` numbers in [-1, 1]."""
     iterations: int = 1
-    penalty: float = 1.0
-    """Price of a violation while searching, see `search_energy`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,10 +82,12 @@ class Beam:
         return search.plan()
 
     def _order(self, search: Search, beginnings: Tensor) -> Tensor:
-        """Beginnings, most promising first; they are imagined, but not archived."""
+        """Beginnings, most promising first; they are imagined, but not archived.
+
+        Safe ones come first: what goes on from an unsafe beginning stays unsafe.
+        """
         trajectory = search.imagine(beginnings)
-        scores = score(trajectory, search.objective, search.guardrails)
-        return rank_for_search(scores, self.config.penalty)
+        return rank(score(trajectory, search.objective, search.guardrails))
 
 
 def _grown(

@@ -41,8 +41,8 @@ def descend(
         search: The question; its budget says how many steps are taken.
         starts: Plans to begin with.
         energy: What to descend on.
-        learning_rate: Of Adam, in units of actions; falls to a tenth along a cosine
-            where the number of steps is known.
+        learning_rate: Of Adam, in units of actions; falls along a cosine where the
+            number of steps is known.
         clip: Largest gradient norm of a plan.
         after_step: Told of the actions, which it may move in place, and of the
             candidates that were evaluated before the step.
@@ -56,7 +56,7 @@ def descend(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * search.cosine(step)
         with torch.enable_grad():
-            candidates = search.evaluate(actions)
+            candidates = search.evaluate(actions.clone())
             value = energy(candidates.scores)
             total = torch.where(torch.isfinite(value), value, 0.0).sum()
         if step + 1 == search.amount.iterations:

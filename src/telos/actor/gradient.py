@@ -35,7 +35,7 @@ class GradientConfig(SearchConfig):
     """Starts per environment."""
     iterations: int = 20
     """Steps of every start."""
-    learning_rate: float = 0.2
+    learning_rate: float = 0.1
     """Of Adam, in units of actions."""
     clip: float = 1e3
     """Largest gradient norm of a plan."""

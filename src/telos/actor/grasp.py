@@ -39,11 +39,13 @@ class GRASPConfig(GradientConfig):
     """
 
     iterations: int = 6
-    lifted: int = 4
+    learning_rate: float = 0.1
+    """Of Adam, in units of actions."""
+    lifted: int = 8
     """Steps on free states between two rollouts."""
-    consistency: float = 1.0
+    consistency: float = 0.2
     """Weight of the states following from each other, beside the objective."""
-    noise: float = 0.1
+    noise: float = 0.02
     """Noise on free states, in standard deviations along the plan."""
     state_rate: float = 0.1
     """Adam's rate for states, in standard deviations along the plan."""
@@ -140,17 +142,27 @@ class _Lifted:
         # No gradient into the state that the dynamics start from: it is adversarial.
         before = torch.cat([rolled[:, :, :1], states.detach()], dim=2)
         after = self.search.step(before, actions)
-        trajectory = Trajectory(
-            states=torch.cat([rolled[:, :, :1], after], dim=2)[:, :, None],
-            actions=actions,
-        )
-        scores = score(trajectory, self.search.objective, self.search.guardrails)
-        energy = search_energy(scores, self.config.penalty)
+        energy = self._of_single_steps(before, after, actions)
         known = torch.isfinite(energy)
         apart = torch.where(unit > 0, (after[:, :, :-1] - states) / unit, 0.0)
         broken = apart.square().sum((-1, -2))
         weight = self.config.consistency * _typical(energy.detach(), known)
         return torch.where(known, energy + weight * broken, 0.0).sum()
+
+    def _of_single_steps(
+        self, before: Tensor, after: Tensor, actions: Tensor
+    ) -> Float[Tensor, "B S"]:
+        """Mean energy of every step as a plan of its own.
+
+        So the goal pulls on every step, also where an objective asks about the end.
+        """
+        segments = torch.stack([before, after], dim=3).flatten(1, 2)[:, :, None]
+        trajectory = Trajectory(
+            states=segments, actions=actions.flatten(1, 2).unsqueeze(2)
+        )
+        scores = score(trajectory, self.search.objective, self.search.guardrails)
+        energy = search_energy(scores, self.config.penalty)
+        return energy.view(actions.shape[:3]).mean(-1)
 
     def _noise(self, free: Tensor) -> Tensor:
         samples, steps, size = free.shape[1:]

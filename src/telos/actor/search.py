@@ -103,7 +103,8 @@ class _Round:
     feasible: Float[Tensor, " B"]
     evaluations: int
     seconds: float
-    seconds_per_candidate: float
+    duration: float
+    candidates: int
 
 
 @dataclass(kw_only=True)
@@ -125,7 +126,7 @@ class Search:
     amount: Amount
     """What may be spent."""
     archive: Archive = field(default_factory=Archive)
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=lambda: time.perf_counter())
     spent: int = 0
     """Model evaluations per environment so far."""
     _rounds: list[_Round] = field(default_factory=list)
@@ -199,14 +200,20 @@ class Search:
         if not self._rounds:
             return PROBE
         left = self.amount.seconds - (time.perf_counter() - self.started)
-        return left / (RESERVE * self._rounds[-1].seconds_per_candidate)
+        last = self._rounds[-1]
+        rounds = left / (RESERVE * last.duration)
+        # Part of a round costs the same however few candidates it has.
+        return rounds * last.candidates if rounds >= 1 else 0
 
     def cosine(self, iteration: int) -> float:
-        """From 1 to 0.1 over the iterations; 1 where only a limit ends the search."""
-        if self.amount.is_limited:
-            return 1.0
-        turn = math.cos(math.pi * iteration / self.amount.iterations)
-        return 0.1 + 0.45 * (1 + turn)
+        """From 1 to nearly 0 while the budget is spent, whichever limit is nearest."""
+        amount, elapsed = self.amount, time.perf_counter() - self.started
+        used = max(
+            iteration / amount.iterations,
+            self.spent / amount.evaluations,
+            elapsed / amount.seconds,
+        )
+        return 0.01 + 0.495 * (1 + math.cos(math.pi * min(used, 1.0)))
 
     def evaluate_last(self, actions: Float[Tensor, "B S H A"]) -> None:
         """Evaluate what a search ended with, if there is budget left for it."""
@@ -260,7 +267,8 @@ class Search:
                 feasible=candidates.scores.feasible.float().mean(1),
                 evaluations=self.spent,
                 seconds=now,
-                seconds_per_candidate=(now - before) / count,
+                duration=now - before,
+                candidates=count,
             )
         )
 
