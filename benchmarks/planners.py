@@ -78,7 +78,7 @@ def planner_of(name: str, problem: Problem) -> Any:
     """The planner with settings that suit the budget: no problem has its own."""
     settings = {"samples": 100, "iterations": 10}
     if name in DESCENTS:
-        settings = {"samples": 20, "iterations": 50}
+        settings = {"samples": 8, "iterations": 125}
     shape = {"horizon": problem.horizon, "action_dim": problem.action_dim}
     return PLANNERS[name](**settings, **shape)
 

@@ -47,7 +47,7 @@ def make_scores(cost, margin) -> Scores:
     finite = torch.isfinite(cost)
     return Scores(
         cost=torch.where(finite, cost, math.inf),
-        margins=torch.where(finite, margin, -math.inf)[..., None],
+        along=torch.where(finite, margin, -math.inf)[..., None, None],
         violation=torch.where(finite, (-margin).clamp_min(0), math.inf),
         feasible=finite & (margin > 0),
     )

@@ -79,7 +79,9 @@ def test_a_plan_is_an_evaluated_candidate_and_says_what_it_is(planner):
     assert torch.allclose(weighted, plan.cost, atol=1e-6)
     assert plan.actions.abs().max() <= 1.0
     assert plan.candidates is not None
-    assert plan.candidates.shape == (3, 8, H + 1, 2)
+    assert plan.candidates.shape[0] == 3
+    assert 1 <= plan.candidates.shape[1] <= 8
+    assert plan.candidates.shape[2:] == (H + 1, 2)
 
 
 def test_icem_reaches_the_lqr_optimum():
@@ -183,7 +185,8 @@ def test_from_inside_a_zone_the_least_violating_way_leads_out(planner):
     inside = torch.tensor([[[1.2, 0.0]]]).expand(20, 1, 2)
     plan = planner.plan(Point(), inside, goal(), [DISC], generators=generators(20))
     assert set(plan.status) == {"infeasible"}
-    assert torch.allclose(plan.margins[DISC.name], torch.tensor(-0.3), atol=1e-5)
+    # Of those that violate as little, up to a thousandth, the cheapest is taken.
+    assert torch.allclose(plan.margins[DISC.name], torch.tensor(-0.3), atol=5e-4)
     distance = (plan.states[:, 0] - torch.tensor([1.0, 0.0])).norm(dim=-1)
     assert (distance[:, -1] > 0.5).all()
     assert (distance[:, 3] > 0.3).all()
@@ -340,7 +343,7 @@ def test_a_budget_overrides_the_config(planner):
         generators=generators(1),
     )
     # MPPI evaluates the mean that it ends with, the hybrid descends after its search.
-    extra = {MPPI: 1, Hybrid: 5 * 8}.get(type(planner), 0)
+    extra = {MPPI: 1, Hybrid: 4 * 10}.get(type(planner), 0)
     assert plan.evaluations == (20 + extra) * H
 
 

@@ -20,6 +20,7 @@ from telos.actor.icem import ICEMConfig as ICEMConfig
 from telos.actor.mppi import MPPI as MPPI
 from telos.actor.mppi import MPPIConfig as MPPIConfig
 from telos.actor.noise import coloured_noise as coloured_noise
+from telos.actor.prices import PricesConfig as PricesConfig
 from telos.actor.random_shooting import RandomShooting as RandomShooting
 from telos.actor.random_shooting import RandomShootingConfig as RandomShootingConfig
 from telos.actor.receding import RecedingHorizon as RecedingHorizon

@@ -28,7 +28,6 @@ def descend(
     energy: Energy,
     *,
     learning_rate: float,
-    clip: float,
     after_step: AfterStep = lambda actions, candidates: None,
 ) -> None:
     """Follow the gradient from every start; every iterate is evaluated and archived.
@@ -43,7 +42,6 @@ def descend(
         energy: What to descend on.
         learning_rate: Of Adam, in units of actions; falls along a cosine where the
             number of steps is known.
-        clip: Largest gradient norm of a plan.
         after_step: Told of the actions, which it may move in place, and of the
             candidates that were evaluated before the step.
     """
@@ -67,16 +65,18 @@ def descend(
                 "differentiated; plan with a search, such as ICEM."
             )
         (gradient,) = torch.autograd.grad(total, actions)
-        actions.grad = clipped(gradient, clip)
+        actions.grad = directions_of(gradient)
         optimiser.step()
         actions.clamp_(-1.0, 1.0)
         after_step(actions, candidates.detach())
 
 
-def clipped(
-    gradient: Float[Tensor, "B S H A"], clip: float
-) -> Float[Tensor, "B S H A"]:
-    """The gradient of every plan, at most `clip` long; zero where it is not finite."""
+def directions_of(gradient: Float[Tensor, "B S H A"]) -> Float[Tensor, "B S H A"]:
+    """The gradient of every plan, one long; zero where it is not finite.
+
+    Adam remembers how large gradients were: a plan that begins where dynamics explode
+    would crawl ever after. How far it moves is Adam's business, not the gradient's.
+    """
     length = gradient.flatten(2).norm(dim=-1)[..., None, None]
-    scaled = gradient * (clip / length.clamp_min(1e-12)).clamp_max(1.0)
-    return torch.where(torch.isfinite(length), scaled, 0.0)
+    direction = gradient / length.clamp_min(1e-12)
+    return torch.where(torch.isfinite(length), direction, 0.0)

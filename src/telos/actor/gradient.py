@@ -1,7 +1,7 @@
 """Gradient planning: true Adam from many starts, every iterate archived.
 
 What makes it work where published gradient planners fail: many starts, Adam's own
-scaling (not a hand-written step), bounded actions, and an answer from the archive, not
+scaling (not a hand-written step) of directions of length one, bounded actions, and an answer from the archive, not
 from the last step.
 
 Source: Kingma & Ba 2015 for Adam. Starts are coloured noise as in iCEM (2008.06389).
@@ -28,17 +28,15 @@ from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 class GradientConfig(SearchConfig):
     """How gradient planning searches. Actions are normalised to [-1, 1].
 
-    ``samples`` is the number of starts, ``iterations`` that of steps.
+    ``samples`` is the number of starts.
     """
 
-    samples: int = 16
+    samples: int = 8
     """Starts per environment."""
-    iterations: int = 20
-    """Steps of every start."""
+    iterations: int = 30
+    """Evaluations of every start."""
     learning_rate: float = 0.1
     """Of Adam, in units of actions."""
-    clip: float = 1e3
-    """Largest gradient norm of a plan."""
     sigma: float = 0.5
     """Standard deviation of the starts."""
     penalty: float = 1.0
@@ -46,9 +44,7 @@ class GradientConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(
-            learning_rate=self.learning_rate, clip=self.clip, sigma=self.sigma
-        )
+        require_positive(learning_rate=self.learning_rate, sigma=self.sigma)
 
 
 class Gradient:
@@ -79,7 +75,6 @@ class Gradient:
             scattered(search, init, config.sigma, config.beta, generators),
             partial(search_energy, penalty=config.penalty),
             learning_rate=config.learning_rate,
-            clip=config.clip,
         )
         return search.plan()
 

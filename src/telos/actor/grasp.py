@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from telos.actor.archive import Candidates
-from telos.actor.descent import clipped, descend
+from telos.actor.descent import descend, directions_of
 from telos.actor.gradient import GradientConfig, scattered
 from telos.actor.noise import coloured_noise
 from telos.actor.scoring import score, search_energy
@@ -91,7 +91,6 @@ class GRASP:
             starts,
             partial(search_energy, penalty=config.penalty),
             learning_rate=config.learning_rate,
-            clip=config.clip,
             after_step=descent.run,
         )
         return search.plan()
@@ -128,7 +127,7 @@ class _Lifted:
             with torch.enable_grad():
                 total = self._energy(rolled, free, unit, moved)
             gradients = torch.autograd.grad(total, [moved, free])
-            moved.grad, free.grad = (clipped(g, config.clip) for g in gradients)
+            moved.grad, free.grad = (directions_of(g) for g in gradients)
             optimiser.step()
             moved.clamp_(-1.0, 1.0)
             free.add_(config.noise * self._noise(free))

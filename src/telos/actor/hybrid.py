@@ -1,10 +1,12 @@
-"""Search first, then descend: iCEM finds the valley, its elites follow the gradient."""
+"""Search first, then descend: iCEM finds the valley, its elites follow the gradient.
+
+The descent pays for violations as the augmented Lagrangian does (`prices`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -13,7 +15,7 @@ from torch import Tensor
 from telos.actor.descent import descend
 from telos.actor.gaussian import seed_plans
 from telos.actor.icem import ICEM, ICEMConfig
-from telos.actor.scoring import search_energy
+from telos.actor.prices import Prices, PricesConfig
 from telos.actor.search import Search, require_positive
 from telos.types import Budget, Dynamics, Guardrail, Objective, Plan
 
@@ -23,17 +25,19 @@ class HybridConfig:
     """How the hybrid searches."""
 
     search: ICEMConfig = field(default_factory=ICEMConfig)
-    """The search; its elites are what descends."""
-    steps: int = 5
-    """Steps of the descent."""
-    learning_rate: float = 0.05
-    """Of Adam, in units of actions: elites need polish."""
-    clip: float = 1e3
-    """Largest gradient norm of a plan."""
+    """The search; its best elites are what descends."""
+    descents: int = 4
+    """Elites that descend."""
+    steps: int = 10
+    """Evaluations of each of them."""
+    learning_rate: float = 0.1
+    """Of Adam, in units of actions."""
+    prices: PricesConfig = field(default_factory=PricesConfig)
+    """What violations cost in the descent, and how that rises."""
 
     def __post_init__(self) -> None:
         require_positive(
-            steps=self.steps, learning_rate=self.learning_rate, clip=self.clip
+            descents=self.descents, steps=self.steps, learning_rate=self.learning_rate
         )
 
 
@@ -74,15 +78,16 @@ class Hybrid:
         whole = search.amount
         search.amount = whole.half() if whole.is_limited else whole
         seeds = seed_plans(state, init, search.horizon, search.action_dim)
+        prices = Prices(config.prices)
         elites = self._icem.search(search, seeds, generators)
         search.amount = replace(
             whole, iterations=whole.iterations if whole.is_limited else config.steps
         )
         descend(
             search,
-            elites,
-            partial(search_energy, penalty=config.search.penalty),
+            elites[:, : config.descents],
+            prices.energy,
             learning_rate=config.learning_rate,
-            clip=config.clip,
+            after_step=prices.update,
         )
         return search.plan()

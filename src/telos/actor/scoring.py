@@ -24,12 +24,17 @@ class Scores:
 
     cost: Float[Tensor, "B S"]
     """Mean over futures of the energy summed over steps; infinite if unknown."""
-    margins: Float[Tensor, "B S G"]
-    """Smallest margin of each guardrail over steps and futures; -inf if unknown."""
+    along: Float[Tensor, "B S G H"]
+    """Smallest margin of each guardrail over futures, per step; -inf if unknown."""
     violation: Float[Tensor, "B S"]
     """Depth of the violation, 0 without one; infinite if unknown."""
     feasible: Bool[Tensor, "B S"]
     """Finite, and every margin is positive."""
+
+    @property
+    def margins(self) -> Float[Tensor, "B S G"]:
+        """Smallest margin of each guardrail over steps and futures."""
+        return self.along.amin(-1)
 
     @property
     def margin(self) -> Float[Tensor, "B S"]:
@@ -40,7 +45,7 @@ class Scores:
         """The same without a gradient."""
         return Scores(
             cost=self.cost.detach(),
-            margins=self.margins.detach(),
+            along=self.along.detach(),
             violation=self.violation.detach(),
             feasible=self.feasible,
         )
@@ -49,7 +54,7 @@ class Scores:
         """Those at the given positions along S."""
         return Scores(
             cost=take(self.cost, index),
-            margins=take(self.margins, index),
+            along=take(self.along, index),
             violation=take(self.violation, index),
             feasible=take(self.feasible, index),
         )
@@ -58,7 +63,7 @@ class Scores:
         """Both sets, along S."""
         return Scores(
             cost=torch.cat([self.cost, other.cost], 1),
-            margins=torch.cat([self.margins, other.margins], 1),
+            along=torch.cat([self.along, other.along], 1),
             violation=torch.cat([self.violation, other.violation], 1),
             feasible=torch.cat([self.feasible, other.feasible], 1),
         )
@@ -81,39 +86,54 @@ def score(
     _require_shape(objective.name, energy, trajectory)
     cost = energy.mean(2).sum(-1)
     finite = torch.isfinite(cost) & _finite_states(trajectory)
-    margins, violation = score_margins(trajectory, guardrails)
+    along = margins_along(trajectory, guardrails)
+    violation = violation_of(along)
     return Scores(
         cost=torch.where(finite, cost, math.inf),
-        margins=torch.where(finite[..., None], margins, -math.inf),
+        along=torch.where(finite[..., None, None], along, -math.inf),
         violation=torch.where(finite, violation, math.inf),
-        feasible=finite & (smallest_margin(margins) > 0),
+        feasible=finite & (smallest_margin(along.amin(-1)) > 0),
     )
 
 
 def score_margins(
     trajectory: Trajectory, guardrails: Sequence[Guardrail]
 ) -> tuple[Float[Tensor, "B S G"], Float[Tensor, "B S"]]:
-    """Smallest margins (B, S, G), and the depth of the violation (B, S).
+    """Smallest margins, and the depth of the violation."""
+    along = margins_along(trajectory, guardrails)
+    return along.amin(-1), violation_of(along)
 
-    The depth is that of the worst step, plus a little of the mean over steps: an
-    environment that starts inside a zone has the same worst step whatever it does, and
-    must still prefer the way out.
+
+def margins_along(
+    trajectory: Trajectory, guardrails: Sequence[Guardrail]
+) -> Float[Tensor, "B S G H"]:
+    """Smallest margin of each guardrail over futures, per step; NaN counts as -inf.
+
+    Raises:
+        ValueError: If a guardrail returns a wrong shape.
     """
-    batch, samples = trajectory.actions.shape[:2]
-    if not guardrails:
-        empty = trajectory.actions.new_zeros(batch, samples)
-        return empty[..., None][..., :0], empty
-    margins, depth = [], None
+    margins = []
     for guardrail in guardrails:
         margin = guardrail.margin(trajectory)
         _require_shape(guardrail.name, margin, trajectory)
-        worst = margin.nan_to_num(-math.inf, math.inf, -math.inf).amin(2)
-        margins.append(worst.amin(-1))
-        below = (-worst).clamp_min(0.0)
-        depth = below if depth is None else torch.maximum(depth, below)
-    assert depth is not None
-    violation = depth.amax(-1) + TIE_BREAK * depth.mean(-1)
-    return torch.stack(margins, -1), violation
+        margins.append(margin.nan_to_num(-math.inf, math.inf, -math.inf).amin(2))
+    if not margins:
+        batch, samples, horizon = trajectory.actions.shape[:3]
+        return trajectory.actions.new_zeros(batch, samples, 0, horizon)
+    return torch.stack(margins, 2)
+
+
+def violation_of(along: Float[Tensor, "B S G H"]) -> Float[Tensor, "B S"]:
+    """Depth of the violation.
+
+    That of the worst step, plus a little of the mean over steps: an environment that
+    starts inside a zone has the same worst step whatever it does, and must still prefer
+    the way out.
+    """
+    if along.shape[2] == 0:
+        return along.new_zeros(along.shape[:2])
+    depth = (-along).clamp_min(0.0).amax(2)
+    return depth.amax(-1) + TIE_BREAK * depth.mean(-1)
 
 
 def best(scores: Scores) -> Int[Tensor, " B"]:
@@ -156,7 +176,7 @@ def search_energy(scores: Scores, penalty: float) -> Float[Tensor, "B S"]:
     candidate: a scale that needs neither the unit of the cost nor that of the margin.
     Gradients pass through cost and violation and take that scale as given.
     """
-    if scores.margins.shape[-1] == 0:
+    if scores.along.shape[2] == 0:
         return scores.cost
     known = torch.isfinite(scores.cost)
     cost = torch.where(known, scores.cost, math.nan).detach()
