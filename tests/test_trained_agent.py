@@ -76,7 +76,7 @@ def test_what_was_stored_is_what_is_loaded(folder: Path) -> None:
     assert not any(p.requires_grad for p in parts.model.parameters())
     readout = parts.readouts["position"]
     assert readout.unit == "px"
-    assert parts.buffer == readout.errors["q99"] > 0
+    assert parts.buffers["position"] == readout.errors["q99"] > 0
 
 
 def test_equal_seeds_give_equal_actions_in_any_batch(folder: Path) -> None:

@@ -78,7 +78,10 @@ def parts(replan_every=2, routes=False) -> AgentParts:
 
     readout = identity_readout(2, (0, 1), unit="px")
     return AgentParts(
-        build=build, model=model, readouts={"position": readout}, buffer=1.0
+        build=build,
+        model=model,
+        readouts={"position": readout},
+        buffers={"position": 1.0},
     )
 
 

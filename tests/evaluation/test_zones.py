@@ -10,14 +10,23 @@ from telos.cost.readout import identity_readout
 from telos.envs.two_rooms.world import TwoRooms
 from telos.evaluation.zones import (
     PerEnvironment,
-    zone_entries,
-    zone_guardrails,
+    guardrails_of,
     zone_option,
 )
 from telos.types import Trajectory
 
-DISC = {"zone_x": 10.0, "zone_y": 20.0, "zone_radius": 5.0}
-BOX = {"zone_left": 1.0, "zone_top": 2.0, "zone_right": 3.0, "zone_bottom": 5.0}
+DISC = {
+    "type": "keep-out-disc",
+    "quantity": "position",
+    "center": [10.0, 20.0],
+    "radius": 5.0,
+}
+BOX = {
+    "type": "keep-out-box",
+    "quantity": "position",
+    "low": [1.0, 2.0],
+    "high": [3.0, 5.0],
+}
 
 
 def _still(points):
@@ -28,11 +37,12 @@ def _still(points):
 
 def test_each_environment_has_its_own_zone():
     readout = identity_readout(2, (0, 1), unit="px")
-    other = {**DISC, "zone_x": 40.0}
-    (rail,) = zone_guardrails([DISC, other], readout)
+    readouts = {"position": readout}
+    other = {**DISC, "center": [40.0, 20.0]}
+    (rail,) = guardrails_of([[DISC], [other]], readouts)
     margins = rail.margin(_still([[10.0, 28.0], [10.0, 20.0]])).flatten()
     assert margins.tolist() == pytest.approx([3.0, 25.0])
-    (tight,) = zone_guardrails([DISC, other], readout, buffer=0.5)
+    (tight,) = guardrails_of([[DISC], [other]], readouts, {"position": 0.5})
     margins = tight.margin(_still([[10.0, 28.0], [10.0, 20.0]])).flatten()
     assert margins.tolist() == pytest.approx([2.5, 24.5])
     assert tight.digest != rail.digest
@@ -41,13 +51,36 @@ def test_each_environment_has_its_own_zone():
 
 def test_a_box_and_no_zone():
     readout = identity_readout(2, (0, 1))
-    (rail,) = zone_guardrails([BOX], readout)
+    (rail,) = guardrails_of([[BOX]], {"position": readout})
     assert rail.margin(_still([[2.0, 7.0]])).item() == pytest.approx(2.0)
-    assert zone_guardrails([{"wall": 30.0}], readout) == ()
+    assert guardrails_of([[], []], {"position": readout}) == ()
+
+
+def test_several_limits_on_several_quantities():
+    readouts = {
+        "position": identity_readout(2, (0, 1), unit="m"),
+        "height": identity_readout(2, (1,), name="height", unit="m"),
+    }
+    ceiling = {"type": "bound", "quantity": "height", "high": 30.0}
+    small = {**DISC, "radius": 1.0}
+    rows = [[DISC, DISC, ceiling], [DISC, small, ceiling]]
+    first, second, third = guardrails_of(rows, readouts, {"height": 0.25})
+    assert [first.name, second.name] == ["keep-out-disc 1", "keep-out-disc 2"]
+    points = _still([[10.0, 28.0], [10.0, 28.0]])
+    assert first.margin(points).flatten().tolist() == pytest.approx([3.0, 3.0])
+    assert second.margin(points).flatten().tolist() == pytest.approx([3.0, 7.0])
+    assert third.margin(points).flatten().tolist() == pytest.approx([1.75, 1.75])
+
+
+def test_limits_that_differ_in_kind_are_refused():
+    readouts = {"position": identity_readout(2, (0, 1))}
+    for other in ([BOX], [], [DISC, DISC]):
+        with pytest.raises(ValueError, match="different numbers or types"):
+            guardrails_of([[DISC], other], readouts)
 
 
 def test_another_batch_is_refused():
-    (rail,) = zone_guardrails([DISC], identity_readout(2, (0, 1)))
+    (rail,) = guardrails_of([[DISC]], {"position": identity_readout(2, (0, 1))})
     with pytest.raises(ValueError, match="1 zones for a batch of 2"):
         rail.margin(_still([[0.0, 0.0], [1.0, 1.0]]))
 
@@ -62,13 +95,11 @@ def test_zones_of_a_batch_are_read_with_one_readout():
         PerEnvironment(discs)
 
 
-@pytest.mark.parametrize("layout", [DISC, BOX])
-def test_entry_to_world_option_and_back(layout):
-    option = zone_option(zone_entries(layout))
-    world = TwoRooms(1, layout="fixed", zone=option)
+@pytest.mark.parametrize("entry", [DISC, BOX])
+def test_entry_to_world_option_and_back(entry):
+    world = TwoRooms(1, layout="fixed", zone=zone_option([entry]))
     world.reset([0])
-    factors = {k: v for k, v in world.layout()[0].items() if k.startswith("zone_")}
-    assert factors == layout
+    assert world.limits() == [[entry]]
 
 
 def test_what_the_world_cannot_check_is_refused():

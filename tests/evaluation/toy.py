@@ -70,6 +70,11 @@ class ToyWorld:
         row = {"zone_x": 0.0, "zone_y": 0.0, "zone_radius": ZONE_RADIUS}
         return [dict(row) if self.zone else {} for _ in range(self.num_envs)]
 
+    def limits(self):
+        zone = {"type": "keep-out-disc", "quantity": "position"}
+        zone |= {"center": [0.0, 0.0], "radius": ZONE_RADIUS}
+        return [[zone] if self.zone else [] for _ in range(self.num_envs)]
+
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
         position = np.zeros((self.num_envs, 2))
         if rule == "seeded":

@@ -42,8 +42,8 @@ class AgentParts:
     model: JEPA
     readouts: Mapping[str, ReadOut] = field(default_factory=dict)
     """Latent to physical quantities, by label."""
-    buffer: float = 0.0
-    """Allowance for wrong predictions of the position, in its unit."""
+    buffers: Mapping[str, float] = field(default_factory=dict)
+    """Allowance for wrong predictions of each quantity, in its unit."""
 
 
 def load_agent(
@@ -94,9 +94,8 @@ def load_agent(
             device=chosen,
         )
 
-    position = readouts.get("position")
-    buffer = 0.0 if position is None else float(position.errors.get("q99", 0.0))
-    return AgentParts(build=build, model=model, readouts=readouts, buffer=buffer)
+    buffers = {name: float(r.errors.get("q99", 0.0)) for name, r in readouts.items()}
+    return AgentParts(build=build, model=model, readouts=readouts, buffers=buffers)
 
 
 def objective_factory(

@@ -35,6 +35,8 @@ class GymnasiumWorld:
 
     goal_rules = ("recorded",)
     behaviours = ("random", "wander")
+    exact_dims: Mapping[str, tuple[int, ...]] = {}
+    """Nothing is known of the true state."""
 
     def __init__(
         self,
@@ -110,6 +112,10 @@ class GymnasiumWorld:
     def layout(self) -> list[dict[str, float]]:
         """Nothing is known of what varies between episodes."""
         return [{} for _ in range(self._num_envs)]
+
+    def limits(self) -> list[list[dict[str, Any]]]:
+        """Nothing is forbidden."""
+        return [[] for _ in range(self._num_envs)]
 
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
         """Frames that wandering from the running episodes' own starts has reached.

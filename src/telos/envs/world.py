@@ -90,6 +90,15 @@ class World(Protocol):
         """Factors fixed for the running episodes, one dictionary per environment."""
         ...
 
+    def limits(self) -> list[list[dict[str, Any]]]:
+        """What must hold in the running episodes, a list per environment.
+
+        Each limit is an entry of a zones file (`telos.cost.guardrails.load_zones`) on
+        one of the labels; all environments have the same number of the same types, in
+        the same order. Lists are empty where nothing is forbidden.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -132,4 +141,9 @@ class GoalWorld(World, Protocol):
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, D) present true state for ``oracle``'s dynamics."""
+        ...
+
+    @property
+    def exact_dims(self) -> Mapping[str, tuple[int, ...]]:
+        """Label -> which of the D numbers of an exact state it consists of."""
         ...

@@ -4,13 +4,15 @@ A margin is the signed distance of the agent's centre to the zone, in the world'
 of length: greater than zero outside. A swept margin is its minimum over the whole
 segment that was travelled, so that a long step cannot jump a zone unseen.
 
-Every field is (B,); points are (B, ..., 2).
+Every field is (B,); points are (B, ..., 2). In a zones file a zone is a guardrail on
+the label ``position``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -155,6 +157,24 @@ def stack_zones(zones: Sequence[Zone | None]) -> Zone | None:
     names = [f.name for f in fields(placed[0])]
     stacked = {n: np.concatenate([getattr(z, n) for z in placed]) for n in names}
     return type(placed[0])(**stacked)
+
+
+def zone_limits(zone: Zone | None, num_envs: int) -> list[list[dict[str, Any]]]:
+    """The zone of each of B environments as an entry of a zones file."""
+    if zone is None:
+        return [[] for _ in range(num_envs)]
+    return [[_entry(zone, index)] for index in range(num_envs)]
+
+
+def _entry(zone: Zone, index: int) -> dict[str, Any]:
+    quantity = {"quantity": "position"}
+    value = {f.name: float(getattr(zone, f.name)[index]) for f in fields(zone)}
+    if isinstance(zone, Disc):
+        centre = [value["x"], value["y"]]
+        parameters = {"center": centre, "radius": value["radius"]}
+        return {"type": "keep-out-disc", **quantity, **parameters}
+    low, high = [value["left"], value["top"]], [value["right"], value["bottom"]]
+    return {"type": "keep-out-box", **quantity, "low": low, "high": high}
 
 
 def zone_factors(zone: Zone, index: int) -> dict[str, float]:

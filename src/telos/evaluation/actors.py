@@ -14,18 +14,18 @@ from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Actor, Decision
-from telos.evaluation.zones import zone_guardrails
+from telos.evaluation.zones import guardrails_of
 from telos.types import Guardrail, Plan
 
 POSITION = "position"
-"""The read-out that zones are given in and futures are drawn by."""
+"""The read-out that futures are drawn by."""
 
 
 class AgentActor:
     """An agent among the actors; it sees observations and never labels.
 
-    Zones are the exception that the task itself makes: a guarded agent is told where
-    they are, in physical units, as a user would tell it.
+    Limits are the exception that the task itself makes: a guarded agent is told of
+    them, in physical units, as a user would tell it.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class AgentActor:
 
         Args:
             parts: From a run folder.
-            world: Where; only its zones are asked for.
+            world: Where; only its limits are asked for.
             guarded: Whether the agent is told of them.
         """
         self.parts = parts
@@ -88,16 +88,8 @@ class AgentActor:
         return drawn
 
     def _rails(self) -> tuple[Guardrail, ...]:
-        layouts = self._world.layout()
-        readout = self.parts.readouts.get(POSITION)
-        if readout is not None:
-            return zone_guardrails(layouts, readout, self.parts.buffer)
-        if any(key.startswith("zone_") for layout in layouts for key in layout):
-            raise ValueError(
-                "this run has no read-out of 'position', so it cannot be told of a "
-                "zone; train it on episodes with that label"
-            )
-        return ()
+        parts = self.parts
+        return guardrails_of(self._world.limits(), parts.readouts, parts.buffers)
 
 
 class GivenGoal:

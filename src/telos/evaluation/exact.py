@@ -8,22 +8,20 @@ import numpy as np
 import torch
 
 from telos.actor.icem import ICEM, ICEMConfig
-from telos.cost.readout import identity_readout
+from telos.cost.readout import ReadOut, identity_readout
 from telos.data.actions import ActionScale
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.results import Decision
-from telos.evaluation.zones import zone_guardrails
+from telos.evaluation.zones import guardrails_of
 from telos.types import Guardrail, Plan
 
-POSITION_DIMS = (0, 1)
-"""Where an exact state holds the position."""
 REPLAN_EVERY = 4
 """Steps executed per plan: with exact dynamics what was planned is what happens."""
 HORIZON, SIGMA = 20, 0.8
 """Far and wide enough to see the way around a zone. The metric knows no zones: with
 a horizon of 10 steps a sixth of the episodes ended in front of one."""
 BUFFER = 0.05
-"""Kept from a zone beyond its edge, so that rounding never enters it, world units."""
+"""Kept from a limit, so that rounding never violates it, world units."""
 
 
 class ExactActor:
@@ -71,7 +69,9 @@ class ExactActor:
         """The newest plan if the last action was its first."""
         if self._plan is None or self._age > 0:
             return None
-        return decision_of(self._plan, self._plan.states[..., list(POSITION_DIMS)])
+        where = self._world.exact_dims.get("position")
+        positions = None if where is None else self._plan.states[..., list(where)]
+        return decision_of(self._plan, positions)
 
     def _search(self, old: Plan | None) -> Plan:
         state = torch.as_tensor(self._world.exact_state(), dtype=torch.float32)
@@ -85,14 +85,24 @@ class ExactActor:
         )
 
     def _rails(self) -> tuple[Guardrail, ...]:
-        dim = self._world.exact_state().shape[-1]
-        unit = self._world.spec.labels["position"].unit
-        readout = identity_readout(dim, POSITION_DIMS, name="position", unit=unit)
-        return zone_guardrails(self._world.layout(), readout, BUFFER)
+        readouts = exact_readouts(self._world)
+        buffers = dict.fromkeys(readouts, BUFFER)
+        return guardrails_of(self._world.limits(), readouts, buffers)
 
 
 def _search_of(action_dim: int) -> ICEMConfig:
     return ICEMConfig(action_dim=action_dim, horizon=HORIZON, sigma=SIGMA)
+
+
+def exact_readouts(world: GoalWorld) -> dict[str, ReadOut]:
+    """Exact states to the labels that they hold, in the labels' units."""
+    dim = world.exact_state().shape[-1]
+    return {
+        label: identity_readout(
+            dim, dims, name=label, unit=world.spec.labels[label].unit
+        )
+        for label, dims in world.exact_dims.items()
+    }
 
 
 def shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:

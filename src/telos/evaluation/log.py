@@ -10,7 +10,6 @@ import numpy as np
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Decision, EpisodeResult, Trace
-from telos.evaluation.zones import zone_entries
 
 PIXELS, POSITION = "pixels", "position"
 """The stream and the label that pictures are made of."""
@@ -32,7 +31,7 @@ class BatchLog:
     ) -> None:
         self.protocol, self.seeds, self.goal = protocol, tuple(seeds), goal
         self._world = world
-        self._layouts = world.layout()
+        self._layouts, self._limits = world.layout(), world.limits()
         self._shortest = np.asarray(world.path_length(start.labels, goal))
         self._alive = ~np.asarray(start.terminated, dtype=bool)
         self._distances = [np.asarray(world.distance(start.labels, goal))]
@@ -80,7 +79,7 @@ class BatchLog:
             imagined=_imagined([d for _, d in decisions], row),
             route=_route([d for _, d in decisions], row),
             status=tuple(d.status[row] for _, d in decisions),
-            zones=zone_entries(self._layouts[row]),
+            zones=tuple(self._limits[row]),
         )
 
     def _result(self, row: int) -> EpisodeResult:

@@ -1,4 +1,4 @@
-"""Keep-out zones between the three who speak of them: world, zones file and picture."""
+"""What is forbidden, between the three who speak of it: world, zones file, planner."""
 
 from __future__ import annotations
 
@@ -15,24 +15,6 @@ from telos.cost.readout import ReadOut
 from telos.types import Trajectory
 
 DISC, BOX = "keep-out-disc", "keep-out-box"
-
-
-def zone_entries(layout: Mapping[str, float]) -> tuple[dict[str, Any], ...]:
-    """The zone of one running episode as entries of a zones file.
-
-    Args:
-        layout: Factors of the episode; a world with a zone adds ``zone_x``, ``zone_y``
-            and ``zone_radius``, or ``zone_left``, ``zone_top``, ``zone_right`` and
-            ``zone_bottom``.
-    """
-    if "zone_radius" in layout:
-        centre = [layout["zone_x"], layout["zone_y"]]
-        return (_entry(DISC, center=centre, radius=layout["zone_radius"]),)
-    if "zone_left" in layout:
-        low = [layout["zone_left"], layout["zone_top"]]
-        high = [layout["zone_right"], layout["zone_bottom"]]
-        return (_entry(BOX, low=low, high=high),)
-    return ()
 
 
 def zone_option(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -79,12 +61,8 @@ def _pair(entry: Mapping[str, Any], key: str) -> tuple[float, float]:
     return float(value[0]), float(value[1])
 
 
-def _entry(kind: str, **numbers: Any) -> dict[str, Any]:
-    return {"type": kind, "quantity": "position", **numbers}
-
-
 class PerEnvironment:
-    """One guardrail for B environments that each have a zone of their own.
+    """One guardrail for B environments that each have a limit of their own.
 
     Every planner takes guardrails for a whole batch; here row b is judged by the b-th.
     """
@@ -105,7 +83,7 @@ class PerEnvironment:
 
     @property
     def name(self) -> str:
-        return self._guardrails[0].kind
+        return self._guardrails[0].name
 
     @property
     def unit(self) -> str:
@@ -133,19 +111,48 @@ class PerEnvironment:
         return torch.cat([rail.path_margin(values[b : b + 1]) for b, rail in rows])
 
 
-def zone_guardrails(
-    layouts: Sequence[Mapping[str, float]], readout: ReadOut, buffer: float = 0.0
+def guardrails_of(
+    limits: Sequence[Sequence[Mapping[str, Any]]],
+    readouts: Mapping[str, ReadOut],
+    buffers: Mapping[str, float] | None = None,
 ) -> tuple[PerEnvironment, ...]:
-    """Guardrails for the zones of the running episodes; none without zones.
+    """Guardrails for what must hold in the running episodes; none without limits.
 
     Args:
-        layouts: What the world's ``layout()`` says, one per environment.
-        readout: State to position, in the unit of the zones.
-        buffer: Allowance for wrong predictions, same unit.
+        limits: What the world's ``limits()`` says, one list per environment.
+        readouts: State to a quantity, in the unit of the limits.
+        buffers: Quantity -> allowance for wrong predictions, same unit; else none.
+
+    Raises:
+        ValueError: If a quantity has no read-out, or the environments have not the same
+            number of limits of the same types.
     """
-    entries = [zone_entries(layout) for layout in layouts]
-    if not any(entries):
-        return ()
-    rows = [[{**entry, "buffer": buffer} for entry in row] for row in entries]
-    rails = [parse_zones(row, {"position": readout})[0] for row in rows]
-    return (PerEnvironment(rails),)
+    for entry in (entry for row in limits for entry in row):
+        if entry["quantity"] not in readouts:
+            raise ValueError(
+                f"there is no read-out of {entry['quantity']!r}, so the agent cannot "
+                f"be told of a {entry['type']} on it; train on episodes with that "
+                "label"
+            )
+    rows = [parse_zones(_buffered(row, buffers or {}), readouts) for row in limits]
+    if len({tuple(type(rail) for rail in row) for row in rows}) > 1:
+        raise ValueError(
+            "the environments of a batch have different numbers or types of limits; "
+            "expected the same for all, in the same order"
+        )
+    return tuple(PerEnvironment(column) for column in zip(*rows, strict=True))
+
+
+def _buffered(
+    row: Sequence[Mapping[str, Any]], buffers: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Entries with the allowance for what they guard, and names that tell them apart.
+
+    Environments have zones at different places, but their guardrails share a name.
+    """
+    entries = []
+    for number, entry in enumerate(row, start=1):
+        name = entry["type"] if len(row) == 1 else f"{entry['type']} {number}"
+        buffer = entry.get("buffer", 0.0) + buffers.get(entry["quantity"], 0.0)
+        entries.append({"name": name, **entry, "buffer": buffer})
+    return entries

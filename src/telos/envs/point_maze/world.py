@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from telos.envs.point_maze.scene import IMAGE, SUPERSAMPLE, MazeScene
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.visibility import VisibilityMap
 from telos.envs.world import Goal, Step, StreamSpec, WorldSpec
-from telos.envs.zones import Zone, zone_factors, zone_from_option
+from telos.envs.zones import Zone, zone_factors, zone_from_option, zone_limits
 from telos.types import Dynamics, Objective, Policy, Streams
 
 BALL_RADIUS = 0.1
@@ -47,6 +48,8 @@ class PointMaze:
     """Usual distance within which a goal counts as reached, metres."""
     goal_rules = ("random", "far")
     behaviours = ("mixed", "waypoint", "random", "wander")
+    exact_dims: ClassVar = {"position": (0, 1), "velocity": (2, 3)}
+    """Where an exact state holds a label."""
 
     def __init__(
         self,
@@ -130,6 +133,11 @@ class PointMaze:
         if self._zone is None:
             return [{} for _ in self._states]
         return [zone_factors(self._zone, index) for index in range(self._num_envs)]
+
+    def limits(self) -> list[list[dict[str, Any]]]:
+        """The zone of each running episode, if there are zones."""
+        self._check_started()
+        return zone_limits(self._zone, self._num_envs)
 
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
         """Goals at rest: ``random`` free places, or ``far``: at least 2.5 m to go."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from telos.envs.two_rooms.geodesic import path_length
 from telos.envs.two_rooms.oracle import ExactTwoRooms, ExpertPolicy, StraightPolicy
 from telos.envs.two_rooms.placement import Placement, place, sample_goal
 from telos.envs.world import Goal, Step, StreamSpec, WorldSpec
-from telos.envs.zones import Zone, stack_zones, zone_factors
+from telos.envs.zones import Zone, stack_zones, zone_factors, zone_limits
 from telos.types import Dynamics, Objective, Policy, Streams
 
 GOAL_RULES = ("cross", "random", "same")
@@ -37,6 +38,8 @@ class TwoRooms:
     """Usual distance within which a goal counts as reached, pixels."""
     goal_rules = GOAL_RULES
     behaviours = BEHAVIOURS
+    exact_dims: ClassVar = {"position": (0, 1)}
+    """Where an exact state holds a label."""
 
     def __init__(
         self,
@@ -117,6 +120,11 @@ class TwoRooms:
             for index, row in enumerate(rows):
                 row.update(zone_factors(self._zone, index))
         return rows
+
+    def limits(self) -> list[list[dict[str, Any]]]:
+        """The zone of each running episode, if there are zones."""
+        self._check_started()
+        return zone_limits(self._zone, self._num_envs)
 
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
         """Goals for the running episodes: ``cross``, ``random`` or ``same`` room.
