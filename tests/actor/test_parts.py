@@ -2,15 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from tests.actor.worlds import generators
 
 from telos.actor import Archive, coloured_noise
 from telos.actor.archive import Candidates
-from telos.actor.scoring import Scores, best, rank, rank_for_search
+from telos.actor.scoring import Scores, best, lower_tail, rank, rank_for_search
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 7, 10])
@@ -131,3 +133,24 @@ def test_the_archive_equals_one_look_at_everything(data, cut):
 def test_an_empty_archive_has_no_best():
     with pytest.raises(ValueError, match="evaluate candidates first"):
         Archive().best
+
+
+@given(
+    margins=arrays(
+        np.float32,
+        st.tuples(*[st.integers(1, 3)] * 2, st.integers(1, 6), st.integers(1, 4)),
+        elements=st.floats(-5, 5, width=32),
+    ),
+    tail=st.floats(0, 1),
+)
+def test_the_smallest_margin_of_a_tail_is_the_mean_of_its_futures(margins, tail):
+    found = lower_tail(torch.from_numpy(margins), tail).amin(-1)
+    per_future = np.sort(margins.min(-1), axis=-1)
+    count = max(1, int(np.ceil(round(tail * margins.shape[2], 9))))
+    np.testing.assert_allclose(found, per_future[..., :count].mean(-1), atol=1e-5)
+
+
+def test_an_unknown_future_is_the_worst_one():
+    margins = torch.tensor([1.0, 2.0, -math.inf]).view(1, 1, 3, 1)
+    assert lower_tail(margins, 0.0).item() == -math.inf
+    assert lower_tail(margins, 0.6).item() == -math.inf

@@ -1,6 +1,7 @@
 """Planners on exact worlds: optima, guardrails, faults, independence."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -403,3 +404,26 @@ def test_planning_keeps_no_graph():
     objective = LatentGoal(torch.ones(1, 2, requires_grad=True))
     plan = SMALL.plan(Point(), start_state, objective, generators=generators(1))
     assert not plan.cost.requires_grad
+
+
+def test_a_tail_of_futures_lies_between_the_worst_and_the_mean():
+    config = ICEMConfig(samples=128, iterations=4, horizon=H, futures=16)
+    plans = {
+        tail: ICEM(replace(config, tail=tail)).plan(
+            WindyPoint(), start(20), goal(), [DISC], generators=generators(20)
+        )
+        for tail in (0.0, 0.25, 1.0)
+    }
+    for tail, plan in plans.items():
+        assert plan.status == ("certified",) * 20
+        again = WindyPoint().rollout(
+            start(20),
+            plan.actions[:, None],
+            futures=16,
+            generator=torch.Generator().manual_seed(config.futures_seed),
+        )
+        per_future = DISC.margin(again)[:, 0].amin(-1).sort(-1).values
+        counted = per_future[:, : max(1, int(16 * tail))].mean(-1)
+        torch.testing.assert_close(plan.margins[DISC.name], counted)
+    costs = [plan.cost.mean() for plan in plans.values()]
+    assert costs[0] > costs[1] > costs[2]

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from telos.actor.planner import SearchPlanner
-from telos.actor.scoring import rank, score, take
+from telos.actor.scoring import rank, take
 from telos.actor.search import Search
 from telos.actor.settings import SearchConfig
 
@@ -73,7 +73,7 @@ class Beam(SearchPlanner):
         Safe ones come first: what goes on from an unsafe beginning stays unsafe.
         """
         trajectory = search.imagine(beginnings)
-        return rank(score(trajectory, search.objective, search.guardrails))
+        return rank(search.score(trajectory))
 
 
 def _grown(

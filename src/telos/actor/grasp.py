@@ -26,7 +26,7 @@ from telos.actor.descent import descend, directions_of
 from telos.actor.gradient import GradientConfig, scattered
 from telos.actor.noise import coloured_noise
 from telos.actor.planner import SearchPlanner
-from telos.actor.scoring import score, search_energy
+from telos.actor.scoring import search_energy
 from telos.actor.search import Search
 from telos.actor.settings import require_positive
 from telos.types import Trajectory
@@ -152,7 +152,7 @@ class _Lifted:
         trajectory = Trajectory(
             states=segments, actions=actions.flatten(1, 2).unsqueeze(2)
         )
-        scores = score(trajectory, self.search.objective, self.search.guardrails)
+        scores = self.search.score(trajectory)
         energy = search_energy(scores, self.config.penalty)
         return energy.view(actions.shape[:3]).mean(-1)
 

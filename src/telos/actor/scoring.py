@@ -25,7 +25,7 @@ class Scores:
     cost: Float[Tensor, "B S"]
     """Mean over futures of the energy summed over steps; infinite if unknown."""
     along: Float[Tensor, "B S G H"]
-    """Smallest margin of each guardrail over futures, per step; -inf if unknown."""
+    """Margin of each guardrail in the futures that count, per step; -inf if unknown."""
     violation: Float[Tensor, "B S"]
     """Depth of the violation, 0 without one; infinite if unknown."""
     feasible: Bool[Tensor, "B S"]
@@ -75,7 +75,10 @@ def take(values: Tensor, index: Int[Tensor, "B S2"]) -> Tensor:
 
 
 def score(
-    trajectory: Trajectory, objective: Objective, guardrails: Sequence[Guardrail]
+    trajectory: Trajectory,
+    objective: Objective,
+    guardrails: Sequence[Guardrail],
+    tail: float = 0.0,
 ) -> Scores:
     """Read cost and margins from a rollout; what is not finite is worth nothing.
 
@@ -86,7 +89,7 @@ def score(
     _require_shape(objective.name, energy, trajectory)
     cost = energy.mean(2).sum(-1)
     finite = torch.isfinite(cost) & _finite_states(trajectory)
-    along = margins_along(trajectory, guardrails)
+    along = margins_along(trajectory, guardrails, tail)
     violation = violation_of(along)
     return Scores(
         cost=torch.where(finite, cost, math.inf),
@@ -97,17 +100,24 @@ def score(
 
 
 def score_margins(
-    trajectory: Trajectory, guardrails: Sequence[Guardrail]
+    trajectory: Trajectory, guardrails: Sequence[Guardrail], tail: float = 0.0
 ) -> tuple[Float[Tensor, "B S G"], Float[Tensor, "B S"]]:
     """Smallest margins, and the depth of the violation."""
-    along = margins_along(trajectory, guardrails)
+    along = margins_along(trajectory, guardrails, tail)
     return along.amin(-1), violation_of(along)
 
 
 def margins_along(
-    trajectory: Trajectory, guardrails: Sequence[Guardrail]
+    trajectory: Trajectory, guardrails: Sequence[Guardrail], tail: float = 0.0
 ) -> Float[Tensor, "B S G H"]:
-    """Smallest margin of each guardrail over futures, per step; NaN counts as -inf.
+    """Margin of each guardrail in the futures that count, per step; NaN is -inf.
+
+    Args:
+        trajectory: Candidates and what they lead to.
+        guardrails: What must hold.
+        tail: Share of the futures, the worst ones, whose mean margin counts: the
+            conditional value at risk (Rockafellar and Uryasev 2000). 0 is the single
+            worst future, 1 the mean of all.
 
     Raises:
         ValueError: If a guardrail returns a wrong shape.
@@ -116,11 +126,30 @@ def margins_along(
     for guardrail in guardrails:
         margin = guardrail.margin(trajectory)
         _require_shape(guardrail.name, margin, trajectory)
-        margins.append(margin.nan_to_num(-math.inf, math.inf, -math.inf).amin(2))
+        margin = margin.nan_to_num(-math.inf, math.inf, -math.inf)
+        margins.append(lower_tail(margin, tail))
     if not margins:
         batch, samples, horizon = trajectory.actions.shape[:3]
         return trajectory.actions.new_zeros(batch, samples, 0, horizon)
     return torch.stack(margins, 2)
+
+
+def lower_tail(
+    margins: Float[Tensor, "B S K H"], tail: float
+) -> Float[Tensor, "B S H"]:
+    """The worst share of futures, at least one of them, in one margin per step.
+
+    A future is as bad as its worst step, so that the smallest of the margins returned
+    is the mean over those futures of their smallest margins. The mean at every step
+    alone would be larger where futures are bad at different steps.
+    """
+    count = math.ceil(round(tail * margins.shape[2], 9))
+    if count <= 1:
+        return margins.amin(2)
+    worst = margins.amin(-1).topk(count, dim=2, largest=False).values.mean(2)
+    steps = margins.topk(count, dim=2, largest=False).values.mean(2)
+    excess = (steps.amin(-1) - worst).nan_to_num(0.0)
+    return steps - excess[..., None]
 
 
 def violation_of(along: Float[Tensor, "B S G H"]) -> Float[Tensor, "B S"]:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from telos.actor.archive import Archive, Candidates
-from telos.actor.scoring import rank, score
+from telos.actor.scoring import Scores, rank, score
 from telos.actor.settings import Amount, SearchConfig, check_request
 from telos.types import (
     Budget,
@@ -58,6 +58,8 @@ class Search:
     """Latent draws K per candidate."""
     futures_seed: int
     """All candidates, iterations and decisions face the same draws."""
+    tail: float
+    """Share of the futures, the worst ones, whose mean margin counts."""
     horizon: int
     """Steps per candidate."""
     action_dim: int
@@ -97,6 +99,7 @@ class Search:
             guardrails=guardrails,
             futures=config.futures,
             futures_seed=config.futures_seed,
+            tail=config.tail,
             horizon=config.horizon,
             action_dim=config.action_dim,
             amount=config.amount(budget),
@@ -163,12 +166,16 @@ class Search:
     def evaluate(self, actions: Float[Tensor, "B S H A"]) -> Candidates:
         """Imagine, score and archive candidates; gradients pass where enabled."""
         trajectory = self.imagine(actions)
-        scores = score(trajectory, self.objective, self.guardrails)
+        scores = self.score(trajectory)
         candidates = Candidates(
             actions=trajectory.actions, states=trajectory.states, scores=scores
         )
         self._note(candidates.detach())
         return candidates
+
+    def score(self, trajectory: Trajectory) -> Scores:
+        """What candidates are worth, archived or not."""
+        return score(trajectory, self.objective, self.guardrails, self.tail)
 
     def imagine(self, actions: Float[Tensor, "B S H A"]) -> Trajectory:
         """What candidates lead to; every step of every future is paid for."""

@@ -32,6 +32,9 @@ class SearchConfig:
     """Latent draws per candidate."""
     futures_seed: int = 0
     """Seed of these draws."""
+    tail: float = 0.0
+    """Share of the futures, the worst ones, whose mean margin must be positive; 0 is
+    the worst case: every future must be safe."""
     seconds: float | None = None
     """Time that a plan of the whole batch may take; iterations go on until then."""
 
@@ -44,6 +47,7 @@ class SearchConfig:
             action_dim=self.action_dim,
             futures=self.futures,
         )
+        require_share("tail", self.tail)
 
     def amount(self, budget: Budget | None) -> Amount:
         """What may be spent: as asked, or as usual."""
@@ -111,6 +115,16 @@ def check_request(
         )
     if init is not None and not torch.isfinite(init).all():
         raise ValueError("init holds NaN or infinity; start without a warm start.")
+
+
+def require_share(what: str, value: float) -> None:
+    """Refuse what is no share.
+
+    Raises:
+        ValueError: Naming the setting.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what} is {value}; expected a share from 0 to 1.")
 
 
 def require_positive(**counts: float) -> None:

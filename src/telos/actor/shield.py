@@ -51,9 +51,12 @@ class Shield:
     horizon: int = 10
     """Steps to look ahead at least; a longer plan is checked to its end."""
     futures: int = 1
-    """Latent draws; margins must hold in all of them."""
+    """Latent draws."""
     futures_seed: int = 0
     """Seed of these draws."""
+    tail: float = 0.0
+    """Share of the futures, the worst ones, whose mean margin must be positive; 0 is
+    the worst case."""
 
     @torch.no_grad()
     def certify(
@@ -83,7 +86,7 @@ class Shield:
             futures=self.futures,
             generator=torch.Generator(state.device).manual_seed(self.futures_seed),
         )
-        margins, violation = score_margins(trajectory, self.guardrails)
+        margins, violation = score_margins(trajectory, self.guardrails, self.tail)
         known = options.finite & torch.isfinite(trajectory.states.flatten(2).sum(-1))
         margin = torch.where(known, smallest_margin(margins), -torch.inf)
         violation = torch.where(known, violation, torch.inf)
