@@ -134,6 +134,14 @@ def test_only_a_guarded_agent_is_told_of_its_zone():
     assert unguarded.count("violated") >= 1
     assert guarded.episodes[0].min_margin > 0
     assert guarded.traces[0].zones[0]["radius"] > 0
+    # Every model step passed the shield, and is on record with what was expected of it.
+    assert all(e.gated == 40 for e in guarded.episodes)
+    assert len(guarded.records) == 160
+    for record in guarded.records:
+        assert (record.executed_margin > 0) == (record.executed != "infeasible")
+        assert record.true_margin > 0
+    assert sum(bool(record.plan) for record in guarded.records) == 80
+    assert all(e.gated == 0 for e in unguarded.episodes)
 
 
 def test_a_run_without_a_read_out_cannot_be_told(protocol):

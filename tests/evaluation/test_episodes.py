@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from tests.evaluation.toy import GreedyPolicy, RightActor, ToyWorld, protocol
 
 from telos.evaluation.baselines import PolicyActor, random_floor
 from telos.evaluation.episodes import run_episodes
-from telos.evaluation.results import Decision
+from telos.evaluation.records import write_records
+from telos.evaluation.results import Decision, Gate
+from telos.evaluation.summary import summarise
 
 
 class Planning(RightActor):
@@ -157,3 +160,63 @@ def test_traces_show_failures_first_and_leave_room_for_successes():
     assert _run(8, spec=protocol(episodes=9, budget=1, radius=9)).traces[0].success
     only = _run(8, lambda world: RightActor(), spec=protocol(episodes=9)).traces
     assert [t.success for t in only] == [False] * 8
+
+
+class ShieldedActor(RightActor):
+    """Plans every other step; its shield stops it from the third step on."""
+
+    def reset(self, seeds, goal):
+        self.time = -1
+
+    def act(self, step):
+        self.time += 1
+        actions = super().act(step)
+        return actions if self.time < 2 else np.zeros_like(actions)
+
+    def record(self):
+        if self.time % 2:
+            return None
+        margin = np.array([10.0 * self.time, 0.0])
+        return Decision(status=("certified",) * 2, evaluations=1, margin=margin)
+
+    def gate(self):
+        status = "certified" if self.time < 2 else "backup"
+        margin = np.full(2, 1.0 + self.time)
+        return Gate(status=(status,) * 2, margin=margin, reason=("because",) * 2)
+
+
+def test_the_record_tells_what_was_decided_and_what_came_of_it(tmp_path):
+    spec = protocol(episodes=2, budget=4)
+    results = run_episodes(ToyWorld(2, zone=True), ShieldedActor(1.0), spec)
+    told = [r for r in results.records if r.seed == 100]
+    assert [r.step for r in told] == [0, 1, 2, 3]
+    assert [r.plan for r in told] == ["certified", "", "certified", ""]
+    assert [r.predicted_margin for r in told] == [0.0, None, 20.0, None]
+    assert [r.executed for r in told] == ["certified"] * 2 + ["backup"] * 2
+    assert [r.executed_margin for r in told] == [1.0, 2.0, 3.0, 4.0]
+    # At 0.5, 1.5, 2 and 2 from the middle of the zone.
+    assert [r.true_margin for r in told] == pytest.approx([0.3, 1.3, 1.8, 1.8])
+    assert [(e.gated, e.interventions) for e in results.episodes] == [(4, 2)] * 2
+    assert summarise(results)["interventions"] == {"k": 4, "n": 8, "episodes": 2}
+    path = write_records(tmp_path / "decisions.csv", results.records)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8
+    assert rows[1]["predicted_margin"] == rows[1]["plan"] == ""
+    assert float(rows[1]["true_margin"]) == pytest.approx(1.3)
+    assert rows[1]["reason"] == "because"
+
+
+def test_what_is_decided_rarely_is_judged_until_the_next_decision():
+    class Rare(ShieldedActor):
+        def gate(self):
+            return None
+
+    results = run_episodes(
+        ToyWorld(2, zone=True), Rare(-0.1), protocol(episodes=2, budget=4)
+    )
+    told = [r for r in results.records if r.seed == 101]
+    assert [r.step for r in told] == [0, 2]
+    # The first lasts for two steps, of which the first is nearer to the middle.
+    assert [r.true_margin for r in told] == pytest.approx([-0.15, 0.0], abs=1e-6)
+    assert summarise(results)["interventions"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.evaluation.toy import GreedyPolicy, RightActor, ToyWorld, protocol
 
@@ -67,6 +68,8 @@ def test_the_triple_counts_every_episode_once():
         "entries": 0,
         "statuses": {},
         "layout": {},
+        "gated": 0,
+        "interventions": 0,
     }
     cases = [(True, 0.1), (True, -0.1), (False, -0.2), (False, 0.3), (True, 0.0)]
     episodes = tuple(
@@ -74,7 +77,12 @@ def test_the_triple_counts_every_episode_once():
         for i, (success, margin) in enumerate(cases)
     )
     results = EpisodeResults(
-        episodes=episodes, traces=(), decision_ms=[], evaluations=0.0, num_envs=1
+        episodes=episodes,
+        traces=(),
+        records=(),
+        decision_ms=np.zeros(0),
+        evaluations=0.0,
+        num_envs=1,
     )
     summary = summarise(results)
     assert summary["triple"] == {"safe_success": 2, "violation": 2, "incomplete": 1}

@@ -13,9 +13,9 @@ from telos.agent import Agent, AgentParts, Deliberation, load_agent
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
-from telos.evaluation.results import Actor, Decision
+from telos.evaluation.results import Actor, Decision, Gate
 from telos.evaluation.zones import guardrails_of
-from telos.types import Guardrail, Plan
+from telos.types import Certified, Guardrail, Plan
 
 POSITION = "position"
 """The read-out that futures are drawn by."""
@@ -42,13 +42,14 @@ class AgentActor:
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
         self._seen: Plan | None = None
+        self._passed: Certified | None = None
 
     def reset(self, seeds: Sequence[int], goal: Goal) -> None:
-        """Start B episodes with their goals and zones."""
+        """Start B episodes with their goals and limits."""
         self._agent = self.parts.build(self._rails() if self._guarded else ())
         self._agent.reset(seeds)
         self._agent.set_goal(goal.observations)
-        self._seen = None
+        self._seen = self._passed = None
 
     def act(self, step: Step) -> np.ndarray:
         """(B, A) actions from what the agent sees."""
@@ -65,6 +66,16 @@ class AgentActor:
         decided = decision_of(plan, self._positions(plan.states))
         evaluations = self._agent.evaluations
         return replace(decided, evaluations=evaluations, route=self._route())
+
+    def gate(self) -> Gate | None:
+        """What the shield let through, if a model step began with the last action."""
+        assert self._agent is not None, "reset() comes before gate()"
+        passed = self._agent.certified
+        if passed is None or passed is self._passed:
+            return None
+        self._passed = passed
+        margin = passed.margin.cpu().numpy()
+        return Gate(status=passed.status, margin=margin, reason=passed.reason)
 
     def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
         """Where imagined states lie, if that can be drawn."""
@@ -112,6 +123,10 @@ class GivenGoal:
     def record(self) -> Decision | None:
         """What the actor decided."""
         return self._actor.record()
+
+    def gate(self) -> Gate | None:
+        """What its shield said."""
+        return self._actor.gate()
 
 
 def read_goal(path: Path, shape: Sequence[int]) -> np.ndarray:

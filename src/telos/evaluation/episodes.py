@@ -16,12 +16,14 @@ import numpy as np
 from telos.envs.world import GoalWorld, Step
 from telos.evaluation.log import BatchLog
 from telos.evaluation.protocol import Protocol
+from telos.evaluation.records import Record
 from telos.evaluation.results import (
     Actor,
     Deciding,
     Decision,
     EpisodeResult,
     EpisodeResults,
+    Shielded,
     Trace,
 )
 
@@ -38,6 +40,7 @@ class _Tally:
     successes: list[Trace] = field(default_factory=list)
     decision_ms: list[float] = field(default_factory=list)
     evaluations: list[int] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
 
 def run_episodes(
@@ -68,6 +71,7 @@ def run_episodes(
         episodes=tuple(tally.episodes),
         traces=_shown(tally.failures, tally.successes, num_traces),
         decision_ms=np.array(tally.decision_ms),
+        records=tuple(tally.records),
         evaluations=float(np.mean(tally.evaluations)) if tally.evaluations else 0.0,
         num_envs=world.num_envs,
     )
@@ -90,7 +94,7 @@ def _run_batch(
         if not log.running:
             break
         step, decision = _advance(world, actor, step, tally)
-        log.add(step, decision)
+        log.add(step, decision, actor.gate() if isinstance(actor, Shielded) else None)
     return log
 
 
@@ -111,6 +115,7 @@ def _advance(
 
 def _keep(log: BatchLog, tally: _Tally, wanted: int) -> None:
     """Add the results of a batch, and pictures while there is room for them."""
+    tally.records += log.records()
     for row, result in enumerate(log.results()):
         tally.episodes.append(result)
         shelf = tally.successes if result.success else tally.failures

@@ -19,6 +19,7 @@ from telos.evaluation.baselines import (
 )
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.protocol import Protocol
+from telos.evaluation.records import write_records
 from telos.evaluation.results import Actor, EpisodeResults
 from telos.evaluation.statistics import Rate
 from telos.evaluation.summary import rate_json, summarise
@@ -73,8 +74,14 @@ class Evaluation:
         }
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``evaluation.json`` and ``traces.npz``; return the JSON's path."""
+        """Write ``evaluation.json`` and what goes with it; return the JSON's path.
+
+        ``traces.npz`` holds pictures of a few episodes, ``decisions.csv`` what was
+        decided in all of them.
+        """
         folder = Path(folder)
+        if self.results.records:
+            write_records(folder / "decisions.csv", self.results.records)
         if self.results.traces:
             save_traces(folder / "traces.npz", self.results.traces, self.extent)
         return save_json(folder / "evaluation.json", self.to_json())

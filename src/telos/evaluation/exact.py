@@ -113,8 +113,10 @@ def shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:
 
 def decision_of(plan: Plan, positions: torch.Tensor | None) -> Decision:
     """What an evaluation keeps of a plan; positions are (B, K, H+1, 2)."""
+    margins = list(plan.margins.values())
     return Decision(
         status=plan.status,
         evaluations=plan.evaluations,
+        margin=torch.stack(margins).amin(0).cpu().numpy() if margins else None,
         imagined=None if positions is None else positions.detach().cpu().numpy(),
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.protocol import Protocol
-from telos.evaluation.results import Decision, EpisodeResult, Trace
+from telos.evaluation.records import Record
+from telos.evaluation.results import Decision, EpisodeResult, Gate, Trace
 
 PIXELS, POSITION = "pixels", "position"
 """The stream and the label that pictures are made of."""
@@ -39,16 +41,19 @@ class BatchLog:
         self._alive_at: list[np.ndarray] = []
         self._pictures = [start]
         self._decisions: list[tuple[int, Decision]] = []
+        self._gates: list[tuple[int, Gate]] = []
 
     @property
     def running(self) -> bool:
         """Whether any environment that counts has not terminated."""
         return bool(self._alive[: len(self.seeds)].any())
 
-    def add(self, step: Step, decision: Decision | None) -> None:
-        """Append what an action, and the decision behind it, led to."""
+    def add(self, step: Step, decision: Decision | None, gate: Gate | None) -> None:
+        """Append what an action, and what was decided before it, led to."""
         if decision is not None:
             self._decisions.append((len(self._alive_at), decision))
+        if gate is not None:
+            self._gates.append((len(self._alive_at), gate))
         self._alive_at.append(self._alive.copy())
         self._distances.append(np.asarray(self._world.distance(step.labels, self.goal)))
         if step.margins:
@@ -59,6 +64,35 @@ class BatchLog:
     def results(self) -> list[EpisodeResult]:
         """One result per seed; environments that only filled the batch have none."""
         return [self._result(row) for row in range(len(self.seeds))]
+
+    def records(self) -> list[Record]:
+        """What was decided in every episode, in order."""
+        return [record for row in range(len(self.seeds)) for record in self._told(row)]
+
+    def _told(self, row: int) -> list[Record]:
+        """The steps of one episode at which something was decided."""
+        steps = self._num_steps(row)
+        plans = {at: decision for at, decision in self._decisions if at < steps}
+        gates = {at: gate for at, gate in self._gates if at < steps}
+        moments = sorted(plans.keys() | gates.keys())
+        return [
+            Record(
+                seed=self.seeds[row],
+                step=at,
+                plan=plans[at].status[row] if at in plans else "",
+                predicted_margin=_entry(plans[at].margin, row) if at in plans else None,
+                executed=gates[at].status[row] if at in gates else "",
+                executed_margin=_entry(gates[at].margin, row) if at in gates else None,
+                reason=gates[at].reason[row] if at in gates else "",
+                true_margin=self._true_margin(row, at, until),
+            )
+            for at, until in pairwise([*moments, steps])
+        ]
+
+    def _true_margin(self, row: int, first: int, last: int) -> float | None:
+        """Smallest of the steps from first to last - 1; None without limits."""
+        margins = [float(margin[row]) for margin in self._margins[first:last]]
+        return min(margins, default=None)
 
     def trace(self, row: int, success: bool) -> Trace | None:
         """Pictures of one episode; None if the world shows no pixels or positions."""
@@ -89,6 +123,7 @@ class BatchLog:
         hit, ended = bool(within.any()), bool(within[-1])
         margins = np.array([margin[row] for margin in self._margins[:steps]])
         statuses = Counter(d.status[row] for at, d in self._decisions if at < steps)
+        passed = [gate.status[row] for at, gate in self._gates if at < steps]
         return EpisodeResult(
             seed=self.seeds[row],
             success=hit if self.protocol.success == "first-hit" else ended,
@@ -101,6 +136,8 @@ class BatchLog:
             entries=_entries(margins),
             min_margin=float(margins.min()) if len(margins) else None,
             statuses=dict(statuses),
+            gated=len(passed),
+            interventions=len(passed) - passed.count("certified"),
             layout=dict(self._layouts[row]),
         )
 
@@ -113,6 +150,10 @@ def _entries(margins: np.ndarray) -> int:
     inside = margins < 0
     before = np.concatenate([[False], inside[:-1]])
     return int((inside & ~before[: len(inside)]).sum())
+
+
+def _entry(values: np.ndarray | None, row: int) -> float | None:
+    return None if values is None else float(values[row])
 
 
 def _imagined(decisions: Sequence[Decision], row: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Protocol as Interface
 import numpy as np
 
 from telos.envs.world import Goal, Step
+from telos.evaluation.records import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,24 @@ class Decision:
     """certified, backup or infeasible."""
     evaluations: int
     """Model evaluations per environment."""
+    margin: np.ndarray | None = None
+    """(B,) smallest predicted margin, buffers taken off; None without guardrails."""
     imagined: np.ndarray | None = None
     """(B, K, H+1, 2) imagined positions, in the unit of the position label."""
     route: np.ndarray | None = None
     """(B, P, 2) positions of the route that it followed to the goal, NaN after its end;
     None if there is no higher level."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What a shield let through, for a batch of B environments."""
+
+    status: tuple[str, ...]
+    """certified if that was the plan; backup or infeasible if it was replaced."""
+    margin: np.ndarray
+    """(B,) smallest predicted margin of what follows."""
+    reason: tuple[str, ...]
 
 
 class Actor(Interface):
@@ -45,6 +59,15 @@ class Deciding(Interface):
 
     def record(self) -> Decision | None:
         """The decision behind the last action; None if it only followed a plan."""
+        ...
+
+
+@runtime_checkable
+class Shielded(Interface):
+    """An actor whose actions pass a shield."""
+
+    def gate(self) -> Gate | None:
+        """What the shield said of the last action; None if it was not asked again."""
         ...
 
 
@@ -73,6 +96,10 @@ class EpisodeResult:
     """Smallest true margin; below zero means a violation. None without a zone."""
     statuses: Mapping[str, int]
     """Decisions by status."""
+    gated: int
+    """Decisions that a shield looked at."""
+    interventions: int
+    """Those of them that it replaced."""
     layout: Mapping[str, float]
     """Factors of the episode, to see which ones failures have in common."""
 
@@ -114,6 +141,8 @@ class EpisodeResults:
     episodes: tuple[EpisodeResult, ...]
     traces: tuple[Trace, ...]
     """A few episodes, failures first."""
+    records: tuple[Record, ...]
+    """What was decided, by episode and step."""
     decision_ms: np.ndarray
     """Milliseconds of each planning call divided by the environments it served."""
     evaluations: float

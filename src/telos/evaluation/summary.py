@@ -25,6 +25,7 @@ def summarise(results: EpisodeResults) -> dict[str, Any]:
         "last_step": _rate(results, "ended_there"),
         "violations": violations(results),
         "triple": triple(results),
+        "interventions": interventions(results),
         "decisions": latency(results),
         "statuses": dict(
             sum((Counter(e.statuses) for e in results.episodes), Counter())
@@ -66,6 +67,18 @@ def violations(results: EpisodeResults) -> dict[str, float] | None:
         "upper": clopper_pearson_upper(k, n),
         "entries": sum(e.entries for e in results.episodes),
         "min_margin": min(margins),
+    }
+
+
+def interventions(results: EpisodeResults) -> dict[str, int] | None:
+    """How often a shield replaced what was planned; None if there was no shield."""
+    gated = sum(episode.gated for episode in results.episodes)
+    if gated == 0:
+        return None
+    return {
+        "k": sum(episode.interventions for episode in results.episodes),
+        "n": gated,
+        "episodes": results.count("interventions"),
     }
 
 
@@ -114,6 +127,16 @@ def _safety_lines(summary: dict[str, Any]) -> list[str]:
         f"smallest margin {found['min_margin']:.2f}",
         f"safe success     {parts['safe_success']}, violation {parts['violation']}, "
         f"incomplete {parts['incomplete']}",
+        *_shield_lines(summary["interventions"]),
+    ]
+
+
+def _shield_lines(found: dict[str, int] | None) -> list[str]:
+    if found is None:
+        return []
+    return [
+        f"shield           replaced {found['k']} of {found['n']} decisions, in "
+        f"{found['episodes']} episodes"
     ]
 
 
