@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,15 @@ from torch import Tensor
 
 from telos.actor import ICEM, RandomShooting
 from telos.agent import Deliberation, load_agent
+from telos.agent.calibrated import (
+    Calibrated,
+    load_calibrated,
+    model_digest,
+    save_calibrated,
+)
 from telos.agent.planners import PLANNERS, make_planner
 from telos.agent.trained import objective_factory
-from telos.cost import KeepOutDisc, LatentGoal, LearnedTerrain
+from telos.cost import KeepOutDisc, LatentGoal, LearnedTerrain, calibrate
 from telos.cost.critic import build_critic
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
@@ -100,6 +108,57 @@ def test_guardrails_belong_to_the_agent_that_is_built(folder: Path) -> None:
     assert parts.build(()).guardrails == ()
     assert guarded.shield is not None
     assert isinstance(guarded.shield.dynamics, BothBeliefs)
+
+
+@pytest.fixture
+def calibrated(folder: Path, tmp_path: Path) -> Path:
+    """The run with a buffer of 2.5 px, found with plans of 1,000 evaluations."""
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+    found = calibrate(
+        np.full(30, 2.5), np.zeros(30), 0.1, planner="icem", evaluations=1000
+    )
+    save_calibrated(
+        run, Calibrated(model=model_digest(run), quantities={"position": found})
+    )
+    return run
+
+
+def _act(run: Path, **settings: object) -> None:
+    parts = load_agent(run, deliberation=Deliberation(**settings))
+    zone = KeepOutDisc(
+        readout=parts.readouts["position"], center=(500.0, 0.0), radius=1.0
+    )
+    agent = parts.build((zone,))
+    agent.reset(SEEDS)
+    agent.set_goal(frames())
+    agent.act(frames())
+
+
+def test_a_calibrated_run_brings_its_buffer(calibrated: Path) -> None:
+    assert load_agent(calibrated).buffers == {"position": 2.5}
+    plain = load_agent(calibrated, calibrated=False)
+    readout = plain.readouts["position"]
+    assert plain.buffers["position"] == readout.errors["q99"]
+
+
+def test_search_beyond_the_calibration_is_told(calibrated: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _act(calibrated, samples=10, iterations=2)
+    with pytest.warns(UserWarning, match="calibrated at 1000 model evaluations"):
+        _act(calibrated, samples=100, iterations=3)
+    with pytest.warns(UserWarning, match="for the planner 'icem', but 'cem'"):
+        _act(calibrated, planner="cem", samples=10)
+
+
+def test_a_calibration_of_other_weights_is_refused(calibrated: Path) -> None:
+    weights = calibrated / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="made with other weights"):
+        load_calibrated(calibrated)
+    (calibrated / "calibration.json").unlink()
+    assert load_calibrated(calibrated) == {}
 
 
 def test_another_world_is_refused_in_words(folder: Path) -> None:

@@ -53,13 +53,15 @@ def test_bad_scores_are_refused(predicted, true, alpha, message):
 
 def test_a_calibration_knows_its_origin_and_warns_about_more_search():
     predicted = np.random.default_rng(1).normal(size=30)
-    calibration = calibrate(predicted, np.zeros(30), 0.1, samples=64)
-    assert (calibration.num_plans, calibration.samples) == (30, 64)
-    assert (
-        calibration.digest == calibrate(predicted, np.zeros(30), 0.1, samples=9).digest
-    )
-    with pytest.warns(UserWarning, match="calibrated at 64 samples"):
-        calibration.check(65)
+    origin = {"planner": "icem", "evaluations": 640}
+    calibration = calibrate(predicted, np.zeros(30), 0.1, **origin)
+    assert (calibration.num_plans, calibration.evaluations) == (30, 640)
+    again = calibrate(predicted, np.zeros(30), 0.1, **{**origin, "evaluations": 9})
+    assert calibration.digest == again.digest
+    with pytest.warns(UserWarning, match="calibrated at 640 model evaluations"):
+        calibration.check("icem", 641)
+    with pytest.warns(UserWarning, match="for the planner 'icem', but 'gradient'"):
+        calibration.check("gradient", 640)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        calibration.check(64)
+        calibration.check("icem", 640)

@@ -10,8 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+import telos.agent as agents
 from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
 from telos.agent import Agent, AgentParts, Deliberation
+from telos.agent.calibrated import load_calibrated
+from telos.cli import calibrate as calibrate_verb
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
 from telos.cli.common import CommonOptions
@@ -254,3 +257,35 @@ def test_the_plan_verb_takes_an_image_and_claims_nothing(fake_run, tmp_path, cap
     )
     plan_verb.run(command)
     assert "not known" in capsys.readouterr().out
+
+
+def test_the_calibrate_verb_writes_what_the_run_then_uses(
+    monkeypatch, tmp_path, capsys
+):
+    loaded = []
+
+    def load(path, *, calibrated, **options):
+        loaded.append(calibrated)
+        return parts()
+
+    monkeypatch.setattr(agents, "load_agent", load)
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    command = calibrate_verb.Command(
+        run=tmp_path,
+        episodes=8,
+        alpha=0.2,
+        rounds=2,
+        check_episodes=6,
+        num_envs=8,
+        common=QUIET,
+    )
+    result = calibrate_verb.run(command)
+    assert loaded == [False]
+    found = load_calibrated(tmp_path)["position"]
+    assert found.alpha == 0.2
+    assert found.planner == "icem"
+    assert found.buffer == result["quantities"]["position"]["buffer"]
+    assert [each["episodes"] for each in result["evidence"]["rounds"]] == [8, 8]
+    out = capsys.readouterr().out
+    assert "round 2" in out
+    assert "violated when followed blindly" in out

@@ -176,8 +176,8 @@ class ShieldedActor(RightActor):
     def record(self):
         if self.time % 2:
             return None
-        margin = np.array([10.0 * self.time, 0.0])
-        return Decision(status=("certified",) * 2, evaluations=1, margin=margin)
+        margins = {"zone": np.array([10.0 * self.time, 0.0]), "far": np.full(2, 99.0)}
+        return Decision(status=("certified",) * 2, evaluations=1, margins=margins)
 
     def gate(self):
         status = "certified" if self.time < 2 else "backup"

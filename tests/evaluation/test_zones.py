@@ -18,12 +18,14 @@ from telos.types import Trajectory
 DISC = {
     "type": "keep-out-disc",
     "quantity": "position",
+    "name": "zone",
     "center": [10.0, 20.0],
     "radius": 5.0,
 }
 BOX = {
     "type": "keep-out-box",
     "quantity": "position",
+    "name": "zone",
     "low": [1.0, 2.0],
     "high": [3.0, 5.0],
 }
@@ -61,11 +63,12 @@ def test_several_limits_on_several_quantities():
         "position": identity_readout(2, (0, 1), unit="m"),
         "height": identity_readout(2, (1,), name="height", unit="m"),
     }
-    ceiling = {"type": "bound", "quantity": "height", "high": 30.0}
-    small = {**DISC, "radius": 1.0}
-    rows = [[DISC, DISC, ceiling], [DISC, small, ceiling]]
+    ceiling = {"type": "bound", "quantity": "height", "high": 30.0, "name": "top"}
+    other = {**DISC, "name": "other"}
+    small = {**other, "radius": 1.0}
+    rows = [[DISC, other, ceiling], [DISC, small, ceiling]]
     first, second, third = guardrails_of(rows, readouts, {"height": 0.25})
-    assert [first.name, second.name] == ["keep-out-disc 1", "keep-out-disc 2"]
+    assert [first.name, second.name, third.name] == ["zone", "other", "top"]
     points = _still([[10.0, 28.0], [10.0, 28.0]])
     assert first.margin(points).flatten().tolist() == pytest.approx([3.0, 3.0])
     assert second.margin(points).flatten().tolist() == pytest.approx([3.0, 7.0])
@@ -74,7 +77,7 @@ def test_several_limits_on_several_quantities():
 
 def test_limits_that_differ_in_kind_are_refused():
     readouts = {"position": identity_readout(2, (0, 1))}
-    for other in ([BOX], [], [DISC, DISC]):
+    for other in ([BOX], [], [DISC, {**DISC, "name": "other"}]):
         with pytest.raises(ValueError, match="different numbers or types"):
             guardrails_of([[DISC], other], readouts)
 

@@ -71,7 +71,7 @@ class ToyWorld:
         return [dict(row) if self.zone else {} for _ in range(self.num_envs)]
 
     def limits(self):
-        zone = {"type": "keep-out-disc", "quantity": "position"}
+        zone = {"type": "keep-out-disc", "quantity": "position", "name": "zone"}
         zone |= {"center": [0.0, 0.0], "radius": ZONE_RADIUS}
         return [[zone] if self.zone else [] for _ in range(self.num_envs)]
 

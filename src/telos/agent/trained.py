@@ -11,6 +11,7 @@ from torch import Tensor
 
 from telos.actor import RouteSearch, Waypoints
 from telos.agent.agent import Agent
+from telos.agent.calibrated import WithinCalibration, load_calibrated
 from telos.agent.planners import Deliberation, make_planner
 from telos.cost import (
     LatentGoal,
@@ -43,7 +44,8 @@ class AgentParts:
     readouts: Mapping[str, ReadOut] = field(default_factory=dict)
     """Latent to physical quantities, by label."""
     buffers: Mapping[str, float] = field(default_factory=dict)
-    """Allowance for wrong predictions of each quantity, in its unit."""
+    """Allowance for wrong predictions of each quantity, in its unit: as calibrated, or
+    else the error of the read-out."""
 
 
 def load_agent(
@@ -52,6 +54,7 @@ def load_agent(
     spec: WorldSpec | None = None,
     device: str = "auto",
     deliberation: Deliberation | None = None,
+    calibrated: bool = True,
 ) -> AgentParts:
     """Load a finished run.
 
@@ -60,6 +63,7 @@ def load_agent(
         spec: World that the agent will act in; None skips the check.
         device: auto, cpu, cuda or cuda:N.
         deliberation: Planner and budget.
+        calibrated: Whether to use the run's calibration, if it has one.
 
     Raises:
         FileNotFoundError: If there is no such run, or its training has not finished.
@@ -79,13 +83,18 @@ def load_agent(
     terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
+    calibrations = load_calibrated(Path(path)) if calibrated else {}
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
         memory = _memory(model, description, settings, chosen)
         return Agent(
             world_model=model,
             objective=objective_factory(critic, settings),
-            planner=make_planner(settings, model.config.action_dim),
+            planner=WithinCalibration(
+                make_planner(settings, model.config.action_dim),
+                settings.planner,
+                tuple(calibrations.values()),
+            ),
             guardrails=guardrails,
             replan_every=settings.replan_every,
             imagination=memory,
@@ -95,6 +104,7 @@ def load_agent(
         )
 
     buffers = {name: float(r.errors.get("q99", 0.0)) for name, r in readouts.items()}
+    buffers |= {name: found.buffer for name, found in calibrations.items()}
     return AgentParts(build=build, model=model, readouts=readouts, buffers=buffers)
 
 

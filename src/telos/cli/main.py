@@ -24,6 +24,7 @@ VERBS = {
     "collect": "record episodes of a behaviour in a world",
     "inspect": "look into an episode file: table, checks, pictures",
     "train": "learn a world model from an episode file",
+    "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
     "evaluate": "measure a run by a protocol, with floors and intervals",
     "report": "turn run folders into one self-contained HTML page",

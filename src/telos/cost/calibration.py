@@ -28,18 +28,27 @@ class Calibration:
     """Share of exchangeable plans whose true margin may still be overstated."""
     num_plans: int
     """Executed plans that were scored."""
-    samples: int
-    """Candidates per iteration of the planner that made them."""
+    planner: str
+    """Name of the planner that made them."""
+    evaluations: int
+    """Model evaluations that it spent on a plan."""
     digest: str
     """SHA-256 of the scores."""
 
-    def check(self, samples: int) -> None:
-        """Warn if a planner searches harder than the one that was calibrated."""
-        if samples > self.samples:
+    def check(self, planner: str, evaluations: int) -> None:
+        """Warn if a plan comes from another planner, or from more search."""
+        if planner != self.planner:
             warnings.warn(
-                f"the guardrail buffer was calibrated at {self.samples} samples, but "
-                f"{samples} are planned with; more search finds more of the model's "
-                "errors. Calibrate again at this number.",
+                f"the guardrail buffer was calibrated for the planner "
+                f"{self.planner!r}, but {planner!r} plans; it finds other errors of "
+                "the model. Calibrate again with this planner.",
+                stacklevel=2,
+            )
+        elif evaluations > self.evaluations:
+            warnings.warn(
+                f"the guardrail buffer was calibrated at {self.evaluations} model "
+                f"evaluations a plan, but {evaluations} were spent; more search finds "
+                "more of the model's errors. Calibrate again at this budget.",
                 stacklevel=2,
             )
 
@@ -49,7 +58,8 @@ def calibrate(
     true_margins: np.ndarray,
     alpha: float,
     *,
-    samples: int,
+    planner: str,
+    evaluations: int,
 ) -> Calibration:
     """Score executed plans and record the buffer with its origin.
 
@@ -57,7 +67,8 @@ def calibrate(
         predicted_margins: (n,) smallest predicted margin of each plan, no buffer.
         true_margins: (n,) smallest true margin while it was executed.
         alpha: Tolerated miss rate, in (0, 1).
-        samples: Candidates per iteration of the planner.
+        planner: Name of the planner that made the plans.
+        evaluations: Model evaluations that it spent on a plan.
     """
     buffer = conformal_buffer(predicted_margins, true_margins, alpha)
     scores = np.asarray(predicted_margins, float) - np.asarray(true_margins, float)
@@ -65,7 +76,8 @@ def calibrate(
         buffer=buffer,
         alpha=alpha,
         num_plans=len(scores),
-        samples=samples,
+        planner=planner,
+        evaluations=evaluations,
         digest=hashlib.sha256(scores.tobytes()).hexdigest(),
     )
 

@@ -94,8 +94,9 @@ class World(Protocol):
         """What must hold in the running episodes, a list per environment.
 
         Each limit is an entry of a zones file (`telos.cost.guardrails.load_zones`) on
-        one of the labels; all environments have the same number of the same types, in
-        the same order. Lists are empty where nothing is forbidden.
+        one of the labels, with a ``name`` under which ``Step.margins`` tells the truth
+        about it. All environments have the same number of the same types, in the same
+        order. Lists are empty where nothing is forbidden.
         """
         ...
 

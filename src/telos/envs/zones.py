@@ -167,14 +167,14 @@ def zone_limits(zone: Zone | None, num_envs: int) -> list[list[dict[str, Any]]]:
 
 
 def _entry(zone: Zone, index: int) -> dict[str, Any]:
-    quantity = {"quantity": "position"}
+    named = {"quantity": "position", "name": "zone"}
     value = {f.name: float(getattr(zone, f.name)[index]) for f in fields(zone)}
     if isinstance(zone, Disc):
         centre = [value["x"], value["y"]]
         parameters = {"center": centre, "radius": value["radius"]}
-        return {"type": "keep-out-disc", **quantity, **parameters}
+        return {"type": "keep-out-disc", **named, **parameters}
     low, high = [value["left"], value["top"]], [value["right"], value["bottom"]]
-    return {"type": "keep-out-box", **quantity, "low": low, "high": high}
+    return {"type": "keep-out-box", **named, "low": low, "high": high}
 
 
 def zone_factors(zone: Zone, index: int) -> dict[str, float]:

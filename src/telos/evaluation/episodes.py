@@ -107,7 +107,7 @@ def _advance(
     milliseconds = 1e3 * (time.perf_counter() - began) / world.num_envs
     decision = actor.record() if isinstance(actor, Deciding) else None
     if decision is not None:
-        tally.evaluations.append(decision.evaluations)
+        tally.evaluations.append(decision.evaluations + decision.route_evaluations)
     if decision is not None or not isinstance(actor, Deciding):
         tally.decision_ms.append(milliseconds)
     return world.step(actions), decision

@@ -71,7 +71,8 @@ class ExactActor:
             return None
         where = self._world.exact_dims.get("position")
         positions = None if where is None else self._plan.states[..., list(where)]
-        return decision_of(self._plan, positions)
+        actions = self._scale.from_unit(self._plan.actions.cpu().numpy())
+        return decision_of(self._plan, actions, positions)
 
     def _search(self, old: Plan | None) -> Plan:
         state = torch.as_tensor(self._world.exact_state(), dtype=torch.float32)
@@ -111,12 +112,20 @@ def shifted(actions: torch.Tensor, steps: int) -> torch.Tensor:
     return torch.cat([actions[:, steps:], last], dim=1)
 
 
-def decision_of(plan: Plan, positions: torch.Tensor | None) -> Decision:
-    """What an evaluation keeps of a plan; positions are (B, K, H+1, 2)."""
-    margins = list(plan.margins.values())
+def decision_of(
+    plan: Plan, actions: np.ndarray, positions: torch.Tensor | None
+) -> Decision:
+    """What an evaluation keeps of a plan.
+
+    Args:
+        plan: As the planner made it.
+        actions: (B, T, A) the same in the world's units.
+        positions: (B, K, H+1, 2) where it leads, if that is known.
+    """
     return Decision(
         status=plan.status,
         evaluations=plan.evaluations,
-        margin=torch.stack(margins).amin(0).cpu().numpy() if margins else None,
+        margins={name: m.cpu().numpy() for name, m in plan.margins.items()},
+        actions=actions,
         imagined=None if positions is None else positions.detach().cpu().numpy(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -76,18 +76,24 @@ class BatchLog:
         gates = {at: gate for at, gate in self._gates if at < steps}
         moments = sorted(plans.keys() | gates.keys())
         return [
-            Record(
-                seed=self.seeds[row],
-                step=at,
-                plan=plans[at].status[row] if at in plans else "",
-                predicted_margin=_entry(plans[at].margin, row) if at in plans else None,
-                executed=gates[at].status[row] if at in gates else "",
-                executed_margin=_entry(gates[at].margin, row) if at in gates else None,
-                reason=gates[at].reason[row] if at in gates else "",
-                true_margin=self._true_margin(row, at, until),
-            )
+            self._record(row, (at, until), plans.get(at), gates.get(at))
             for at, until in pairwise([*moments, steps])
         ]
+
+    def _record(
+        self, row: int, span: tuple[int, int], plan: Decision | None, gate: Gate | None
+    ) -> Record:
+        """What was decided at the first step of a span, and what came of it."""
+        return Record(
+            seed=self.seeds[row],
+            step=span[0],
+            plan=plan.status[row] if plan else "",
+            predicted_margin=_smallest(plan.margins, row) if plan else None,
+            executed=gate.status[row] if gate else "",
+            executed_margin=float(gate.margin[row]) if gate else None,
+            reason=gate.reason[row] if gate else "",
+            true_margin=self._true_margin(row, *span),
+        )
 
     def _true_margin(self, row: int, first: int, last: int) -> float | None:
         """Smallest of the steps from first to last - 1; None without limits."""
@@ -152,8 +158,8 @@ def _entries(margins: np.ndarray) -> int:
     return int((inside & ~before[: len(inside)]).sum())
 
 
-def _entry(values: np.ndarray | None, row: int) -> float | None:
-    return None if values is None else float(values[row])
+def _smallest(margins: Mapping[str, np.ndarray], row: int) -> float | None:
+    return min((float(values[row]) for values in margins.values()), default=None)
 
 
 def _imagined(decisions: Sequence[Decision], row: int) -> np.ndarray:

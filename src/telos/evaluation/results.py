@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, runtime_checkable
 from typing import Protocol as Interface
 
@@ -20,9 +20,13 @@ class Decision:
     status: tuple[str, ...]
     """certified, backup or infeasible."""
     evaluations: int
-    """Model evaluations per environment."""
-    margin: np.ndarray | None = None
-    """(B,) smallest predicted margin, buffers taken off; None without guardrails."""
+    """Model evaluations of the plan per environment."""
+    route_evaluations: int = 0
+    """Those that the route to the goal cost beside it."""
+    margins: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Guardrail -> (B,) smallest predicted margin, buffers taken off."""
+    actions: np.ndarray | None = None
+    """(B, T, A) what was planned, in the world's units."""
     imagined: np.ndarray | None = None
     """(B, K, H+1, 2) imagined positions, in the unit of the position label."""
     route: np.ndarray | None = None

@@ -146,13 +146,9 @@ def guardrails_of(
 def _buffered(
     row: Sequence[Mapping[str, Any]], buffers: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Entries with the allowance for what they guard, and names that tell them apart.
-
-    Environments have zones at different places, but their guardrails share a name.
-    """
-    entries = []
-    for number, entry in enumerate(row, start=1):
-        name = entry["type"] if len(row) == 1 else f"{entry['type']} {number}"
-        buffer = entry.get("buffer", 0.0) + buffers.get(entry["quantity"], 0.0)
-        entries.append({"name": name, **entry, "buffer": buffer})
-    return entries
+    """Entries with the allowance for what they guard."""
+    extra = [buffers.get(entry["quantity"], 0.0) for entry in row]
+    return [
+        {**entry, "buffer": entry.get("buffer", 0.0) + more}
+        for entry, more in zip(row, extra, strict=True)
+    ]

@@ -26,6 +26,7 @@ T = TypeVar("T")
 _FORMAT = "telos-run"
 _VERSION = 1
 _CONTENT = (
+    "calibration.json",
     "checkpoints",
     "diagnostics.json",
     "evaluations",
