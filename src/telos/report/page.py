@@ -17,6 +17,7 @@ from telos.config import atomic_write
 from telos.report.comparison import Comparison, compare, training_seconds
 from telos.report.reading import RunFiles, first, read_run
 from telos.report.results import Evaluation, evaluation_view
+from telos.report.safety import unguarded_twin
 from telos.report.training import Phase, Representation, phases, representation
 from telos.report.wording import duration, machine_words, moment
 
@@ -99,7 +100,12 @@ def _run_view(run: RunFiles, name: str, anchor: str, films: int) -> RunView:
         notes=run.notes,
         facts=_facts(run),
         evaluations=[
-            evaluation_view(files, f"{anchor}-eval-{index}", films)
+            evaluation_view(
+                files,
+                f"{anchor}-eval-{index}",
+                films,
+                unguarded_twin(files, run.evaluations),
+            )
             for index, files in enumerate(run.evaluations)
         ],
         representation=representation(run),

@@ -25,6 +25,7 @@ from telos.report.reading import (
     number_at,
     unit_of,
 )
+from telos.report.safety import safety_notes
 from telos.report.svg import number, percent
 from telos.report.wording import (
     Rate,
@@ -90,6 +91,7 @@ class Evaluation:
     success: str
     comparison: str
     safety: str
+    safety_notes: Sequence[str]
     rule: str
     rules: str
     rows: Sequence[Row]
@@ -110,13 +112,16 @@ class Evaluation:
     facts: Sequence[tuple[str, str]]
 
 
-def evaluation_view(files: EvaluationFiles, anchor: str, films: int) -> Evaluation:
+def evaluation_view(
+    files: EvaluationFiles, anchor: str, films: int, twin: Json | None = None
+) -> Evaluation:
     """Turn evaluation.json and its traces into what the page shows.
 
     Args:
         files: The evaluation as read.
         anchor: Prefix of the page anchors that belong to it.
         films: How many recorded episodes to show at most.
+        twin: evaluation.json of the same episodes without being told of limits.
     """
     values = files.values
     shown, note = films_of(files, anchor, films)
@@ -129,6 +134,7 @@ def evaluation_view(files: EvaluationFiles, anchor: str, films: int) -> Evaluati
         success=success_sentence(values),
         comparison=comparison_sentence(values),
         safety=safety_sentence(values),
+        safety_notes=safety_notes(values, twin),
         rule=rule_sentence(values),
         rules=both_rules_sentence(values),
         rows=_rows(values),
