@@ -129,3 +129,14 @@ def test_latents_of_another_model_are_refused():
 def test_bad_data_is_refused(latents, labels, message):
     with pytest.raises(ValueError, match=message):
         fit_readout(latents, labels, name="p", unit="", generator=generator())
+
+
+def test_a_read_out_that_was_changed_is_refused():
+    readout = identity_readout(3, (0, 2))
+    tensors, description = readout.tensors(), readout.description()
+    assert read_out_from(tensors, description).digest == readout.digest
+    changed = {**tensors, "bias.0": tensors["bias.0"] + 1e-6}
+    with pytest.raises(ValueError, match="was changed after it was fitted"):
+        read_out_from(changed, description)
+    # Runs of earlier versions stored no digest.
+    read_out_from(changed, {k: v for k, v in description.items() if k != "digest"})

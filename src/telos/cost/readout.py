@@ -6,6 +6,7 @@ well is a number that it carries (`errors`, on held-out data).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -68,6 +69,16 @@ class ReadOut:
             hidden = silu(linear(hidden, weight, bias))
         return linear(hidden, self.weights[-1], self.biases[-1])
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all tensors; computed afresh."""
+        sha = hashlib.sha256()
+        for name, tensor in sorted(self.tensors().items()):
+            values = tensor.detach().cpu().contiguous()
+            sha.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            sha.update(values.numpy().tobytes())
+        return sha.hexdigest()
+
     def to(self, device: torch.device | str) -> ReadOut:
         """The same read-out on another device."""
         return replace(
@@ -92,6 +103,7 @@ class ReadOut:
             "unit": self.unit,
             "layers": len(self.weights),
             "errors": dict(self.errors),
+            "digest": self.digest,
         }
 
 
@@ -101,11 +113,12 @@ def read_out_from(
     """Rebuild a read-out from `ReadOut.tensors` and `ReadOut.description`.
 
     Raises:
-        ValueError: If a tensor or an entry is missing.
+        ValueError: If a tensor or an entry is missing, or a tensor is not the one that
+            was stored: what guardrails measure with must not change unseen.
     """
     try:
         layers = range(int(description["layers"]))
-        return ReadOut(
+        readout = ReadOut(
             name=str(description["name"]),
             unit=str(description["unit"]),
             weights=tuple(tensors[f"weight.{index}"] for index in layers),
@@ -117,6 +130,13 @@ def read_out_from(
             f"a stored read-out lacks {missing}; the file is damaged or comes from "
             "another version. Fit the read-out again."
         ) from None
+    if description.get("digest", readout.digest) != readout.digest:
+        raise ValueError(
+            f"the stored read-out {readout.name!r} was changed after it was fitted: its "
+            "tensors have another digest. Guardrails are measured with it; restore the "
+            "file, or train again."
+        )
+    return readout
 
 
 def identity_readout(
