@@ -132,8 +132,8 @@ def read_out_from(
         ) from None
     if description.get("digest", readout.digest) != readout.digest:
         raise ValueError(
-            f"the stored read-out {readout.name!r} was changed after it was fitted: its "
-            "tensors have another digest. Guardrails are measured with it; restore the "
+            f"the stored read-out {readout.name!r} was changed after it was fitted: "
+            "its tensors have another digest. Guardrails measure with it; restore the "
             "file, or train again."
         )
     return readout
