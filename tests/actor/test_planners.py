@@ -362,6 +362,10 @@ def test_a_single_candidate_is_rest():
         ({"generators": generators(2)}, "2 generators for 1 environments"),
         ({"init": torch.zeros(1, H + 1, 2)}, "init has shape"),
         ({"init": torch.full((1, H, 2), math.nan)}, "init holds NaN"),
+        ({"state": START.double()}, "state is torch.float64; .* torch.float32"),
+        ({"state": START.long()}, "state is torch.int64"),
+        ({"init": torch.zeros(1, H, 2).double()}, "init is torch.float64 on cpu"),
+        ({"init": torch.zeros(1, H, 2, device="meta")}, "init is .* on meta"),
     ],
 )
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda p: type(p).__name__)

@@ -103,6 +103,11 @@ def check_request(
         raise ValueError(
             f"state has shape {tuple(state.shape)}, expected (B, T, D), newest last."
         )
+    if state.dtype != torch.float32:
+        raise ValueError(
+            f"state is {state.dtype}; planners search in torch.float32: give "
+            "state.float(), and a dynamics that returns it."
+        )
     if len(generators) != len(state):
         raise ValueError(
             f"{len(generators)} generators for {len(state)} environments; give one "
@@ -112,6 +117,11 @@ def check_request(
         raise ValueError(
             f"init has shape {tuple(init.shape)}, expected (B, H, A) = "
             f"{(len(state), *expected)} as in the planner's config."
+        )
+    if init is not None and (init.dtype, init.device) != (state.dtype, state.device):
+        raise ValueError(
+            f"init is {init.dtype} on {init.device}, the state is {state.dtype} on "
+            f"{state.device}; give both alike."
         )
     if init is not None and not torch.isfinite(init).all():
         raise ValueError("init holds NaN or infinity; start without a warm start.")
