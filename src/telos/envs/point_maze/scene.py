@@ -71,9 +71,13 @@ class MazeScene:
         self._renderer.update_scene(data, self._camera)
         return area_resize(self._renderer.render(), IMAGE)
 
-    def render_at(self, position: np.ndarray) -> np.ndarray:
-        """(64, 64, 3) uint8 of the ball at a position (2,), metres."""
-        self._shown.qpos[:] = position
+    def render_at(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """(64, 64, 3) uint8 of what ``render`` shows in such a state, m and m/s.
+
+        MuJoCo places bodies at the start of a step and moves them at its end: a frame
+        shows the ball where it was one simulator step ago.
+        """
+        self._shown.qpos[:] = position - self.model.opt.timestep * velocity
         self._mujoco.mj_forward(self.model, self._shown)
         return self.render(self._shown)
 

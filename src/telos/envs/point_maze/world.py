@@ -216,7 +216,7 @@ class PointMaze:
             states: (B, N, 4) exact states, metres and m/s.
         """
         rows = np.asarray(states, np.float64).reshape(-1, 4)
-        frames = np.stack([self._scene.render_at(row[:2]) for row in rows])
+        frames = np.stack([self._scene.render_at(row[:2], row[2:]) for row in rows])
         return {
             "pixels": frames.reshape(*states.shape[:2], *frames.shape[1:]),
             "proprio": states[..., 2:].astype(np.float32),
