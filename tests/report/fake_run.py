@@ -214,6 +214,12 @@ def attribution() -> dict:
         "sentence": "The weakest link is the learned dynamics: with exact dynamics the "
         "same cost reaches 98 %, with the learned model 81 % (difference 17 points, "
         "95 % interval 7 to 28).",
+        "links": [
+            {"before": None, "after": "exact-metric"},
+            {"before": "exact-metric", "after": "exact-critic"},
+            {"before": "exact-critic", "after": "learned-critic"},
+            {"before": "learned-critic", "after": "shipped"},
+        ],
         "rungs": rungs,
         "command": "telos attribute runs/demo --protocol rooms-random",
     }

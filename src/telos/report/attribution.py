@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from telos.report.reading import Json, dig, number_at, unit_of
+from telos.report.reading import Json, dig, number_at, numbers_at, unit_of
 from telos.report.results import Row, rate_row
 from telos.report.svg import number, percent
 from telos.report.wording import read_rate
@@ -18,6 +18,8 @@ COLUMNS = (
     "\u201ccopy last\u201d is better from",
 )
 """Of the table of decisions, after the name of the rung."""
+ENDS = ("before", "after")
+"""Where a link names its rungs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,9 @@ class AttributionView:
     tone: str
     badge: str
     rows: Sequence[Row]
-    """Success on every rung."""
+    """Success on the rungs between the truth and the agent."""
+    side_rows: Sequence[Row]
+    """The same on those that look at it from the side."""
     columns: Sequence[str]
     table: Sequence[tuple[str, Sequence[str]]]
     """(rung, cells) of what its decisions were worth."""
@@ -40,15 +44,19 @@ class AttributionView:
 def attribution_view(name: str, values: Json) -> AttributionView:
     """Turn a file below ``attribution/`` into what the page shows."""
     rungs = [rung for rung in _listed(values, "rungs") if "title" in rung]
+    ends = {link.get(end) for link in _listed(values, "links") for end in ENDS}
+    chain = [rung for rung in rungs if rung.get("name") in ends] or rungs
+    side = [rung for rung in rungs if rung not in chain]
     weakest = values.get("weakest")
     return AttributionView(
         name=name,
         sentence=str(values.get("sentence") or "This file holds no verdict."),
         tone="mixed" if weakest else "good",
         badge=f"weakest: {weakest}" if weakest else "no weak link",
-        rows=[row for rung in rungs for row in _rows(rung)],
+        rows=[row for rung in chain for row in _rows(rung)],
+        side_rows=[row for rung in side for row in _rows(rung)],
         columns=COLUMNS,
-        table=[(str(rung["title"]), _cells(rung, unit_of(values))) for rung in rungs],
+        table=[(str(r["title"]), _cells(r, unit_of(values))) for r in (*chain, *side)],
         note=_note(values),
     )
 
@@ -82,11 +90,11 @@ def _worse(rung: Json) -> str:
     if not isinstance(seen, Mapping):
         return ""
     key = "readout" if "readout" in seen else "latent"
-    step, horizons = number_at(seen, f"worse_{key}"), seen.get("horizons")
+    step = number_at(seen, f"worse_{key}")
     if step is not None:
         return f"step {number(step)}"
-    known = isinstance(horizons, list) and horizons
-    return f"never in {horizons[-1]} steps" if known else "never"
+    last = max((h or 0.0 for h in numbers_at(seen, "horizons")), default=0.0)
+    return f"never in {number(last)} steps" if last else "never"
 
 
 def _note(values: Json) -> str:
