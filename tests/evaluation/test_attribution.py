@@ -331,7 +331,9 @@ def test_a_gain_is_never_blamed():
     found, words, links = _verdict(100, 100, 60, 98)
     assert found.name == "learned dynamics"
     assert links[-1].drop.difference < 0
-    assert "memory" not in words
+    assert "Weak too" not in words
+    assert "Memory and routes win back 38 points, 95 % interval 2" in words
+    assert "as shipped the agent reaches 98 %" in words
 
 
 def test_the_json_is_plain_and_the_lines_are_for_people():

@@ -128,8 +128,6 @@ def attribute(
     require_search(settings, world)
     began = time.perf_counter()
     workshop = Workshop(world=world, load=load, settings=settings, protocol=protocol)
-    # What a rung offers depends on running episodes: on labels of an exact state.
-    world.reset(protocol.seeds[:1] * world.num_envs)
     results = [_climb(workshop, rung, progress) for rung in workshop.rungs()]
     successes = {result.rung.name: result.successes for result in results}
     links = links_of([r.rung for r in results], successes, settings.cost)

@@ -38,6 +38,11 @@ class Link:
         """Whether it costs episodes, beyond chance."""
         return self.drop.difference > 0 and self.corrected <= SIGNIFICANT
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether it wins episodes, beyond chance."""
+        return self.drop.difference < 0 and self.corrected <= SIGNIFICANT
+
     def to_json(self) -> dict[str, Any]:
         return {**to_dict(self), "is_weak": self.is_weak}
 
@@ -100,7 +105,20 @@ def sentence(links: Sequence[Link], successes: Successes, exact: bool) -> str:
         return limits + _nothing(links, successes)
     others = [link for link in links if link.is_weak and link is not found]
     more = "".join(f" Weak too: {_loss(link, successes)}." for link in others)
-    return f"{limits}The weakest link is {_loss(found, successes)}.{more}"
+    return (
+        f"{limits}The weakest link is {_loss(found, successes)}.{more}"
+        f"{_made_up_for(links, successes)}"
+    )
+
+
+def _made_up_for(links: Sequence[Link], successes: Successes) -> str:
+    """What memory and routes win back, if they do beyond chance."""
+    gains = [link for link in links if link.name == EXTRAS and link.is_gain]
+    return "".join(
+        f" Memory and routes win back {_points(gain.drop, -1)}: as shipped the agent "
+        f"reaches {_share(successes[gain.after])}."
+        for gain in gains
+    )
 
 
 def _loss(link: Link, successes: Successes) -> str:
@@ -150,8 +168,8 @@ def _share(values: Sequence[bool]) -> str:
     return f"{100 * sum(values) / len(values):.0f} %"
 
 
-def _points(drop: Drop) -> str:
-    low, high = 100 * drop.low, 100 * drop.high
-    return (
-        f"{100 * drop.difference:.0f} points, 95 % interval {low:.0f} to {high:.0f}"
-    ).replace("-0 ", "0 ")
+def _points(drop: Drop, sign: int = 1) -> str:
+    """A loss in points, or with sign -1 a gain."""
+    ends = sorted(round(100 * sign * end) for end in (drop.low, drop.high))
+    difference = round(100 * sign * drop.difference)
+    return f"{difference} points, 95 % interval {ends[0]} to {ends[1]}"
