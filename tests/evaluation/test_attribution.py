@@ -31,10 +31,10 @@ from telos.evaluation.attribution.exact_models import (
     ExactLatentModel,
     ExactModel,
 )
-from telos.evaluation.attribution.ladder import lines
 from telos.evaluation.attribution.pool import Pool, WatchedPlanner
 from telos.evaluation.attribution.rung_actor import RungActor
 from telos.evaluation.attribution.rungs import Rung, Workshop
+from telos.evaluation.attribution.table import lines
 from telos.evaluation.attribution.verdict import links_of, sentence, weakest
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.exact import ExactActor
@@ -147,6 +147,11 @@ def test_a_world_without_the_truth_says_so_and_does_the_rest():
 def test_planners_that_need_a_gradient_are_refused():
     with pytest.raises(NotOfferedError, match="needs the gradient of the dynamics"):
         _attribute(Broken(), replace(SETTINGS, planner="gradient"))
+
+
+def test_a_budget_of_time_is_refused():
+    with pytest.raises(ValueError, match="limit samples and iterations instead"):
+        _attribute(Broken(), replace(SETTINGS, seconds=0.1))
 
 
 @pytest.mark.parametrize(("history", "frame_skip"), [(1, 1), (3, 1), (1, 2), (3, 2)])

@@ -91,7 +91,7 @@ def load_parts(command: Command, spec: Any, settings: Deliberation) -> AgentPart
 def _show(result: dict[str, Any], path: Path) -> None:
     from rich.console import Console
 
-    from telos.evaluation.attribution.ladder import lines
+    from telos.evaluation.attribution.table import lines
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines(result):

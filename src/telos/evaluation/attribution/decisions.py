@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,7 +130,7 @@ class Findings:
             "regret": self._mean(lambda d: d.regret),
         }
 
-    def _mean(self, read: Any) -> Mapping[str, Any] | None:
+    def _mean(self, read: Callable[[Judged], float]) -> Mapping[str, Any] | None:
         means = []
         for decisions in self.by_seed.values():
             values = np.array([read(decision) for decision in decisions])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -12,8 +10,8 @@ from torch import Tensor
 from telos.agent import WorldModel
 from telos.agent.agent import Scale
 from telos.data.actions import ActionScale
-from telos.envs.world import TransparentWorld, WorldSpec
-from telos.types import Dynamics, Observation, Trajectory
+from telos.envs.world import GoalWorld, TransparentWorld, WorldSpec
+from telos.types import Dynamics, Observation, Streams, Trajectory
 
 EXACT = "exact state"
 """The stream that holds the true state; only rungs of the truth see it."""
@@ -133,7 +131,7 @@ class ExactLatentModel:
         return self._model.encode(rows).view(batch, samples, length, -1)
 
 
-def exact_goal(world: Any, labels: dict[str, np.ndarray]) -> np.ndarray:
+def exact_goal(world: GoalWorld, labels: Streams) -> np.ndarray:
     """(B, D) exact states that hold the labels of goals; what no label tells is 0."""
     state = np.zeros_like(world.exact_state()[:, 0])
     for label, dims in world.exact_dims.items():

@@ -60,8 +60,9 @@ class RungActor:
         self._watched = WatchedPlanner(agent.planner)
         agent.planner = self._watched
         agent.reset(seeds)
-        labels = {name: np.asarray(v) for name, v in goal.labels.items()}
-        exact = exact_goal(self._world, labels) if self._now.sees_truth else None
+        exact = None
+        if self._now.sees_truth:
+            exact = exact_goal(self._world, goal.labels)
         agent.set_goal(_with_truth(goal.observations, exact))
         if self._diary is not None:
             self._diary.open(seeds)

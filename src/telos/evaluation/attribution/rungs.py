@@ -194,11 +194,17 @@ def _like(
 
 
 def require_search(settings: Deliberation, world: GoalWorld) -> None:
-    """Refuse planners that no exact rung could run.
+    """Refuse a search that would not be the same on every rung.
 
     Raises:
         NotOfferedError: If the planner descends along gradients.
+        ValueError: If its budget is a time.
     """
+    if settings.seconds is not None:
+        raise ValueError(
+            f"a search of {settings.seconds:g} seconds looks at far fewer candidates "
+            "where they are drawn; limit samples and iterations instead"
+        )
     if settings.planner in DESCENDING and isinstance(world, TransparentWorld):
         raise NotOfferedError(
             f"planner {settings.planner!r} needs the gradient of the dynamics, and "
