@@ -35,7 +35,7 @@ from telos.evaluation.attribution.pool import Pool, WatchedPlanner
 from telos.evaluation.attribution.rung_actor import RungActor
 from telos.evaluation.attribution.rungs import Rung, Workshop
 from telos.evaluation.attribution.table import lines
-from telos.evaluation.attribution.verdict import links_of, sentence, weakest
+from telos.evaluation.attribution.verdict import hint, links_of, sentence, weakest
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.exact import ExactActor
 from telos.evaluation.protocol import load_protocol
@@ -339,6 +339,23 @@ def test_a_gain_is_never_blamed():
     assert "Weak too" not in words
     assert "Memory and routes win back 38 points, 95 % interval 2" in words
     assert "as shipped the agent reaches 98 %" in words
+
+
+def _regret(mean):
+    return {"mean": mean, "low": 0.9 * mean, "high": 1.1 * mean}
+
+
+def test_decisions_tell_links_apart_where_success_does_not():
+    links = _verdict(100, 100, 99, 100)[2]
+    means = {"exact-metric": 0.1, "exact-critic": 0.2, "learned-critic": 0.9}
+    regrets = {name: _regret(mean) for name, mean in means.items()}
+    # A route leads away from the goal on purpose.
+    regrets["shipped"] = _regret(5.0)
+    words = hint(links, regrets, "m")
+    assert "by the learned dynamics: their mean regret rises from 0.2 to 0.9 m" in words
+    alike = dict.fromkeys(regrets, _regret(0.5))
+    assert hint(links, alike, "m") == ""
+    assert hint(links, dict.fromkeys(regrets), "m") == ""
 
 
 def test_the_json_is_plain_and_the_lines_are_for_people():

@@ -21,7 +21,7 @@ from telos.evaluation.attribution.rungs import (
     Workshop,
     require_search,
 )
-from telos.evaluation.attribution.verdict import Link, links_of, sentence, weakest
+from telos.evaluation.attribution.verdict import Link, hint, links_of, sentence, weakest
 from telos.evaluation.baselines import success_rate
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.open_loop import LabelReadOut
@@ -132,12 +132,16 @@ def attribute(
     results = [_climb(workshop, rung, progress) for rung in workshop.rungs()]
     successes = {result.rung.name: result.successes for result in results}
     links = links_of([r.rung for r in results], successes, settings.cost)
+    verdict = sentence(links, successes, workshop.offers_truth)
+    if weakest(links) is None:
+        regrets = {result.rung.name: result.decisions["regret"] for result in results}
+        verdict += hint(links, regrets, protocol.unit)
     return Attribution(
         protocol=protocol,
         settings=settings,
         rungs=results,
         links=links,
-        sentence=sentence(links, successes, workshop.offers_truth),
+        sentence=verdict,
         seconds=time.perf_counter() - began,
         command=" ".join(["telos", *sys.argv[1:]]) if command is None else command,
     )

@@ -111,6 +111,33 @@ def sentence(links: Sequence[Link], successes: Successes, exact: bool) -> str:
     )
 
 
+def hint(
+    links: Sequence[Link], regrets: Mapping[str, Mapping[str, Any] | None], unit: str
+) -> str:
+    """Where single decisions lose most, if their regrets differ beyond chance.
+
+    Where nearly all episodes succeed, decisions still tell links apart. Their intervals
+    must not even overlap. Routes aim at waypoints, for which the true metric to the
+    goal is no measure, and are left out.
+
+    Args:
+        links: From `links_of`.
+        regrets: By the names of the rungs, each a mean with its interval.
+        unit: Of regrets.
+    """
+    rises: list[tuple[float, str]] = []
+    for link in links:
+        old, new = regrets.get(link.before or ""), regrets.get(link.after)
+        if link.name == EXTRAS or not old or not new or old["high"] >= new["low"]:
+            continue
+        words = (
+            f" Single decisions lose most by the {link.name}: their mean regret rises "
+            f"from {old['mean']:.2g} to {new['mean']:.2g} {unit}."
+        )
+        rises.append((new["mean"] - old["mean"], words))
+    return max(rises)[1] if rises else ""
+
+
 def _made_up_for(links: Sequence[Link], successes: Successes) -> str:
     """What memory and routes win back, if they do beyond chance."""
     gains = [link for link in links if link.name == EXTRAS and link.is_gain]
