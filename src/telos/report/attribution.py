@@ -12,10 +12,10 @@ from telos.report.wording import read_rate
 
 COLUMNS = (
     "rank correlation",
-    "way forward in the pool",
+    "way forward offered",
     "picked one",
     "regret",
-    "\u201ccopy last\u201d is better from",
+    "\u201ccopy last\u201d wins from",
 )
 """Of the table of decisions, after the name of the rung."""
 ENDS = ("before", "after")
@@ -79,7 +79,7 @@ def _cells(rung: Json, unit: str) -> list[str]:
         "" if rank is None else f"{rank:.2f}".replace("-", "\u2212"),
         "" if offered is None else percent(offered, 0),
         "" if picked is None else percent(picked, 0),
-        "" if regret is None else f"{number(regret)}\u00a0{unit}",
+        "" if regret is None else f"{number(float(f'{regret:.2g}'))}\u00a0{unit}",
         _worse(rung),
     ]
 
