@@ -40,6 +40,15 @@ def evaluate(run: Path, protocol: str, num_envs: int) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+def attribute(run: Path, protocol: str, episodes: int) -> dict[str, Any]:
+    """Which link of a run is the weakest; measured once."""
+    path = run / "attribution" / f"{protocol}.json"
+    if not path.exists():
+        order = ["attribute", str(run), "--protocol", protocol]
+        telos(*order, "--episodes", str(episodes))
+    return json.loads(path.read_text())
+
+
 def trained_seconds(run: Path) -> float:
     """Seconds that the training of a run took."""
     last = (run / "metrics.jsonl").read_text().splitlines()[-1]

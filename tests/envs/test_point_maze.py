@@ -6,10 +6,12 @@ import pytest
 pytest.importorskip("gymnasium_robotics")
 
 import gymnasium
+import torch
 
 from telos.envs import NotOfferedError, make_world
 from telos.envs.headless import prefer_headless
 from telos.envs.point_maze import PointMaze
+from telos.envs.world import TransparentWorld
 
 if prefer_headless() is None:
     pytest.skip("no GL library for MuJoCo", allow_module_level=True)
@@ -155,6 +157,39 @@ def test_exact_dynamics_are_not_offered(world):
     world.reset([0, 1, 2])
     with pytest.raises(NotOfferedError, match="expert"):
         world.oracle(world.goal_at(np.zeros((3, 2))))
+
+
+def test_the_simulator_imagines_what_happens(world):
+    assert isinstance(world, TransparentWorld)
+    world.reset([0, 1, 2])
+    goal = world.sample_goals("random", [0, 1, 2])
+    dynamics, metric = world.simulator(goal)
+    rng = np.random.default_rng(0)
+    # Long pushes from the middle of a free run, so that walls are hit at full speed.
+    pushes = np.repeat(rng.uniform(-1, 1, (3, 2, 4, 2)), 25, axis=2)
+    for push in pushes[:, 0, ::25].swapaxes(0, 1):
+        world.step(push)
+    state = torch.from_numpy(world.exact_state()).float()
+    actions = torch.from_numpy(pushes).float()
+    imagined = dynamics.rollout(state, actions, futures=2)
+    assert imagined.states.shape == (3, 2, 2, 101, 4)
+    way = metric(imagined)
+    for time in range(100):
+        step = world.step(pushes[:, 1, time])
+        expected = imagined.states[:, 1, 0, time + 1].numpy()
+        np.testing.assert_allclose(world.exact_state()[:, 0], expected, atol=2e-4)
+        length = world.path_length(step.labels, goal)
+        np.testing.assert_allclose(way[:, 1, 0, time].numpy(), length, atol=1e-3)
+
+
+def test_imagined_states_look_as_they_would(world):
+    steps = [world.reset([0, 1, 2]), world.step(np.ones((3, 2)))]
+    states = [world.exact_state() for _ in steps[1:]]
+    world.step(np.zeros((3, 2)))
+    shown = world.show(np.concatenate([*states, world.exact_state()], 1))
+    assert shown["pixels"].shape == (3, 2, 64, 64, 3)
+    for name, values in steps[1].observations.items():
+        np.testing.assert_array_equal(shown[name][:, 0], values)
 
 
 def test_another_environment_is_no_point_maze():

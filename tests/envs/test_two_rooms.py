@@ -10,6 +10,7 @@ from scipy import ndimage
 from telos.envs import GoalWorld, make_world
 from telos.envs.two_rooms import TwoRooms
 from telos.envs.two_rooms import simulation as sim
+from telos.envs.world import TransparentWorld
 from telos.types import Dynamics, Objective
 
 SEEDS = list(range(8))
@@ -149,6 +150,18 @@ def test_exact_dynamics_predict_the_world():
         np.testing.assert_allclose(step.labels["position"], expected, atol=1e-4)
         length = world.path_length(step.labels, goal)
         np.testing.assert_allclose(energy[:, 1, 0, time].numpy(), length, atol=1e-3)
+
+
+def test_imagined_states_look_as_they_would():
+    world = TwoRooms(3)
+    assert isinstance(world, TransparentWorld)
+    shown, states = [world.reset(SEEDS[:3])], [world.exact_state()]
+    for _ in range(4):
+        shown.append(world.step(np.full((3, 2), 1.3)))
+        states.append(world.exact_state())
+    frames = world.show(np.concatenate(states, 1))["pixels"]
+    expected = np.stack([step.observations["pixels"] for step in shown], 1)
+    np.testing.assert_array_equal(frames, expected)
 
 
 def test_a_float32_state_on_a_wall_cannot_walk_through_it():

@@ -13,6 +13,8 @@ from scipy import stats
 from telos.evaluation.statistics import (
     bootstrap_mean,
     clopper_pearson_upper,
+    holm,
+    paired_drop,
     t_interval,
     wilson,
 )
@@ -98,6 +100,61 @@ def test_bootstrap_approaches_the_normal_interval():
     assert abs(interval.low - (sample.mean() - half)) < 0.03
     assert abs(interval.high - (sample.mean() + half)) < 0.03
     assert bootstrap_mean([3.0, 3.0]).low == 3.0
+
+
+outcomes = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80)
+
+
+@given(outcomes)
+def test_a_drop_lies_in_its_interval_and_turns_with_its_sides(pairs):
+    before, after = zip(*pairs, strict=True)
+    there, back = paired_drop(before, after), paired_drop(after, before)
+    assert -1 <= there.low <= there.difference <= there.high <= 1
+    assert math.isclose(there.low, -back.high, abs_tol=1e-12)
+    assert there.p == back.p
+    assert math.isclose(there.difference, np.mean(before) - np.mean(after))
+
+
+def test_mcnemar_counts_only_the_episodes_that_changed():
+    after = [True] * 15 + [False] * 5
+    assert paired_drop([True] * 20, after).p == 2 * 0.5**5
+    swapped = [False, *[True] * 9], [*[True] * 9, False]
+    assert paired_drop(*swapped).p == 1
+    assert paired_drop([True] * 6, [True] * 6).difference == 0
+
+
+def test_the_interval_of_a_drop_covers_it():
+    rng, covered = np.random.default_rng(0), []
+    for _ in range(400):
+        before = rng.uniform(size=60) < 0.9
+        after = before & (rng.uniform(size=60) < 0.8)
+        drop = paired_drop(before.tolist(), after.tolist())
+        covered.append(drop.low <= 0.18 <= drop.high)
+    assert 0.93 <= np.mean(covered) <= 1
+
+
+def test_pairing_makes_the_interval_of_a_drop_narrow():
+    before = np.arange(400) < 300
+    alike = np.arange(400) < 260
+    unlike = np.arange(400) >= 140
+    paired = paired_drop(before.tolist(), alike.tolist())
+    crossed = paired_drop(before.tolist(), unlike.tolist())
+    assert paired.difference == crossed.difference
+    assert paired.high - paired.low < 0.6 * (crossed.high - crossed.low)
+    # Many alike episodes: close to the normal interval of the paired difference.
+    half = 1.96 * math.sqrt(40 - 40**2 / 400) / 400
+    assert abs(paired.low - (0.1 - half)) < 0.01
+
+
+def test_holm_corrects_for_several_questions():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_unpaired_episodes_are_refused():
+    with pytest.raises(ValueError, match="2 and 1 episodes cannot be paired"):
+        paired_drop([True, False], [True])
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 0), (-1, 5), (6, 5)])

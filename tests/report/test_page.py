@@ -66,6 +66,7 @@ def test_every_section_is_there_and_tags_nest(html: str) -> None:
         "Success",
         "Guardrails",
         "Decisions",
+        "Attribution",
         "Prediction",
         "Representation",
         "Training",
@@ -100,6 +101,31 @@ def test_the_verdict_is_a_sentence(html: str) -> None:
     assert "Reaches goals in rooms it has never seen in 196 of 200 episodes" in html
     assert "random actions 4\u00a0%, straight line 31\u00a0%" in html
     assert "Never entered the keep-out zone in 200 episodes" in html
+
+
+def test_the_weakest_link_is_named_beside_every_rung(html: str) -> None:
+    assert "weakest: learned dynamics" in html
+    assert "with the learned model 81 %" in html
+    order = [
+        html.index(f">{name}<")
+        for name in ("As shipped", "For comparison, with another cost:")
+    ]
+    order.append(html.index("Exact dynamics, latent distance<"))
+    assert order == sorted(order)
+    assert "64 episodes on every rung; a search of 40 candidates and 3 rounds" in html
+    assert '<td class="n">step 3</td>' in html
+
+
+@pytest.mark.parametrize("key", ["protocol", "settings", "links", "rungs"])
+@pytest.mark.parametrize("value", [None, [], "nonsense", [{"title": "x"}, 3]])
+def test_any_value_of_an_attribution_may_be_missing_or_wrong(
+    own_run: Path, key: str, value: object
+) -> None:
+    shutil.rmtree(own_run / "evaluations")
+    (own_run / "metrics.jsonl").unlink()
+    path = own_run / "attribution/rooms-random.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    Page(build_report([own_run]))
 
 
 def test_failures_are_shown_first(html: str) -> None:
@@ -151,6 +177,7 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
         ("diagnostics.json", "diagnostics.json is missing"),
         ("config.json", "config.json is missing"),
         ("env.json", "telos evaluate"),
+        ("attribution", "telos attribute"),
         ("evaluations", "has not been evaluated yet"),
         ("evaluations/rooms-random/traces.npz", "No episode was recorded"),
         ("evaluations/rooms-random", "open-loop prediction error"),

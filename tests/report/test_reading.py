@@ -37,6 +37,7 @@ def test_a_torn_last_line_costs_only_itself(own_run: Path) -> None:
         ("env.json", "[1]", "holds a list, expected an object"),
         ("diagnostics.json", '{"a": 1}', "holds a dict, expected a list"),
         ("evaluations/rooms-zone/evaluation.json", "\x00", "could not be read"),
+        ("attribution/rooms-random.json", "[]", "holds a list, expected an object"),
     ],
 )
 def test_damaged_parts_become_notes(

@@ -134,7 +134,7 @@ class Agent:
                 guardrails=self.guardrails,
             )
         self.shield = shield
-        self._make_objective = objective
+        self.make_objective = objective
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
         self._certified: Certified | None = None
         self._objective: Objective | None = None
@@ -197,7 +197,7 @@ class Agent:
         """
         still = [goal_observation] * self.world_model.history
         goal = self._encode(still)[:, -1]
-        self._objective = self._make_objective(goal)
+        self._objective = self.make_objective(goal)
         self._horizon.drop_plan()
         if self.waypoints is not None:
             self.waypoints.set_goal(goal)
@@ -219,6 +219,20 @@ class Agent:
         if not self._queue:
             self._queue.extend(self._decide(observation))
         return self._queue.popleft()
+
+    @property
+    def planner(self) -> Planner:
+        """What searches; another one, or a wrapped one, may take its place."""
+        return self._horizon.planner
+
+    @planner.setter
+    def planner(self, planner: Planner) -> None:
+        self._horizon.planner = planner
+
+    @property
+    def replan_every(self) -> int:
+        """Model steps for which a plan is followed."""
+        return self._horizon.replan_every
 
     @property
     def plan(self) -> Plan:
@@ -290,7 +304,7 @@ class Agent:
         assert self._objective is not None
         objective = self._objective
         if self.waypoints is not None:
-            objective = self._make_objective(self.waypoints.next(state[:, -1]))
+            objective = self.make_objective(self.waypoints.next(state[:, -1]))
         self._horizon.replan(
             self._dynamics, state, objective, self.guardrails, self._generators
         )

@@ -117,8 +117,8 @@ def objective_factory(
 
     def objective(goal: Tensor) -> Objective:
         if settings.cost == "critic":
-            return _at_the_end_and_along(CriticGoal(critic, goal), settings.running)
-        return _at_the_end_and_along(LatentGoal(goal), settings.running)
+            return at_the_end_and_along(CriticGoal(critic, goal), settings.running)
+        return at_the_end_and_along(LatentGoal(goal), settings.running)
 
     return objective
 
@@ -135,9 +135,8 @@ def _memory(
     return CorrectedDynamics(model, Corrections(config, *shape, device=device))
 
 
-def _at_the_end_and_along(
-    objective: ObjectiveAlgebra, running: float
-) -> ObjectiveAlgebra:
+def at_the_end_and_along(objective: Objective, running: float) -> ObjectiveAlgebra:
+    """A cost with weight 1 at the end of a plan, and `running` along it."""
     if running == 0:
         return Terminal(objective)
     return Terminal(objective) + running * Running(objective)

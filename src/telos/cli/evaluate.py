@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from telos.cli.bars import named_bars
 from telos.cli.common import CommonOptions
 from telos.cli.pairs import deliberation_of, suffix_of
 
 if TYPE_CHECKING:
     from telos.evaluation.actors import AgentParts
-    from telos.evaluation.evaluate import Evaluation, Progress
+    from telos.evaluation.evaluate import Evaluation
     from telos.evaluation.protocol import Protocol
 
 EXAMPLES = """
@@ -103,7 +103,7 @@ def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
             device=command.common.device,
             deliberation=deliberation_of(command.agent),
         )
-        with _progress(command) as progress:
+        with named_bars(command.common) as progress:
             evaluation = evaluate(
                 world,
                 actor,
@@ -133,24 +133,6 @@ def _with_model(
     recording = EpisodeFile(command.data).load()
     measures = measure_model(parts.model, recording, label, seed=command.common.seed)
     return evaluation.with_model(measures.open_loop, measures.probes)
-
-
-@contextlib.contextmanager
-def _progress(command: Command) -> Iterator[Progress]:
-    """Bars for agent, floors and ceiling on the error stream."""
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    silent = command.common.quiet or command.common.json
-    with Bars(console=Console(stderr=True), disable=silent) as bars:
-        tasks: dict[str, Any] = {}
-
-        def listen(name: str, done: int, wanted: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=wanted)
-            bars.update(tasks[name], completed=done, total=wanted)
-
-        yield listen
 
 
 def _show(result: dict[str, Any], path: Path) -> None:

@@ -27,6 +27,7 @@ VERBS = {
     "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
     "evaluate": "measure a run by a protocol, with floors and intervals",
+    "attribute": "say which link of a run's agent is the weakest",
     "report": "turn run folders into one self-contained HTML page",
     "demo": "all of it, from nothing to the page",
 }

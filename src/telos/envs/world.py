@@ -148,3 +148,20 @@ class GoalWorld(World, Protocol):
     def exact_dims(self) -> Mapping[str, tuple[int, ...]]:
         """Label -> which of the D numbers of an exact state it consists of."""
         ...
+
+
+@runtime_checkable
+class TransparentWorld(Protocol):
+    """What a world can also offer to those who look for an agent's weakest link.
+
+    Both may be slow, which is what tells ``simulator`` from ``GoalWorld.oracle``: an
+    oracle is fast enough to plan with in every evaluation.
+    """
+
+    def simulator(self, goal: Goal) -> tuple[Dynamics, Objective]:
+        """Exact dynamics of the running episodes and the true metric, at any price."""
+        ...
+
+    def show(self, states: np.ndarray) -> Streams:
+        """What would be seen in (B, N, D) exact states: name -> (B, N, ...)."""
+        ...

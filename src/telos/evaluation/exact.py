@@ -95,9 +95,14 @@ def _search_of(action_dim: int) -> ICEMConfig:
     return ICEMConfig(action_dim=action_dim, horizon=HORIZON, sigma=SIGMA)
 
 
-def exact_readouts(world: GoalWorld) -> dict[str, ReadOut]:
-    """Exact states to the labels that they hold, in the labels' units."""
-    dim = world.exact_state().shape[-1]
+def exact_readouts(world: GoalWorld, behind: int = 0) -> dict[str, ReadOut]:
+    """Exact states to the labels that they hold, in the labels' units.
+
+    Args:
+        world: With running episodes.
+        behind: Numbers that a state holds after those of the exact state.
+    """
+    dim = world.exact_state().shape[-1] + behind
     return {
         label: identity_readout(
             dim, dims, name=label, unit=world.spec.labels[label].unit

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from telos.config import atomic_write
+from telos.report.attribution import AttributionView, attribution_view
 from telos.report.comparison import Comparison, compare, training_seconds
 from telos.report.reading import RunFiles, first, read_run
 from telos.report.results import Evaluation, evaluation_view
@@ -38,6 +39,7 @@ class RunView:
     notes: Sequence[str]
     facts: Sequence[tuple[str, str]]
     evaluations: Sequence[Evaluation]
+    attributions: Sequence[AttributionView]
     representation: Representation | None
     phases: Sequence[Phase]
     commands: Sequence[str]
@@ -108,6 +110,7 @@ def _run_view(run: RunFiles, name: str, anchor: str, films: int) -> RunView:
             )
             for index, files in enumerate(run.evaluations)
         ],
+        attributions=[attribution_view(*found) for found in run.attributions],
         representation=representation(run),
         phases=phases(run),
         commands=_commands(run),
@@ -140,6 +143,7 @@ def _commands(run: RunFiles) -> list[str]:
     argv = first(run.environment, "argv", "command")
     commands = [shell_line(argv)] if argv else []
     commands += [shell_line(e.values.get("command")) for e in run.evaluations]
+    commands += [shell_line(v.get("command")) for _, v in run.attributions]
     commands.append(shlex.join(["telos", "report", str(run.path), "--open"]))
     return list(dict.fromkeys(command for command in commands if command))
 

@@ -44,6 +44,8 @@ class RunFiles:
     diagnostics: Sequence[Json]
     """Verdicts on the representation, oldest first."""
     evaluations: Sequence[EvaluationFiles]
+    attributions: Sequence[tuple[str, Json]]
+    """(name, content) of every file below ``attribution/``."""
     notes: Sequence[str]
     """Parts that exist but could not be read, in plain words."""
     modified: float
@@ -71,6 +73,7 @@ def read_run(path: Path) -> RunFiles:
         metrics=_read_metrics(path / "metrics.jsonl", notes),
         diagnostics=[entry for entry in diagnostics if isinstance(entry, Mapping)],
         evaluations=_read_evaluations(path / "evaluations", notes),
+        attributions=_read_attributions(path / "attribution", notes),
         notes=notes,
         modified=_newest(path),
     )
@@ -151,6 +154,17 @@ def _read_evaluations(folder: Path, notes: list[str]) -> list[EvaluationFiles]:
             )
         )
     return sorted(found, key=lambda e: (has_guardrail(e.values), e.name))
+
+
+def _read_attributions(folder: Path, notes: list[str]) -> list[tuple[str, Json]]:
+    """Every attribution of failures to links, by name."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        problems: list[str] = []
+        values = _read_json(path, dict, problems)
+        notes += [f"attribution/{problem}" for problem in problems]
+        found += [(path.stem, values)] if values else []
+    return found
 
 
 def has_guardrail(values: Json) -> bool:

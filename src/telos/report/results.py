@@ -156,14 +156,15 @@ def evaluation_view(
 
 def _rows(values: Json) -> list[Row]:
     rows = [
-        _row(name.capitalize(), "ceiling" if path == "ceiling" else "floor", rate)
+        rate_row(name.capitalize(), "ceiling" if path == "ceiling" else "floor", rate)
         for path, name, rate in reversed(rivals(values))
     ]
     success = read_rate(values, "success")
-    return [_row("This agent", "agent", success), *rows] if success else rows
+    return [rate_row("This agent", "agent", success), *rows] if success else rows
 
 
-def _row(name: str, css: str, rate: Rate) -> Row:
+def rate_row(name: str, css: str, rate: Rate) -> Row:
+    """A rate with its interval as one line of a chart."""
     detail = ", ".join(part for part in (rate.counted, rate.interval) if part)
     note = f"{name}: {percent(rate.rate)}" + (f" ({detail})" if detail else "")
     track = interval_track(rate.rate, rate.low, rate.high, css, note)

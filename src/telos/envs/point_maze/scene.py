@@ -42,6 +42,7 @@ class MazeScene:
         self._supersample = supersample
         self._renderer: Any = None
         self._camera = self._top_down()
+        self._shown: State = self._mujoco.MjData(self.model)
 
     @property
     def view(self) -> float:
@@ -69,6 +70,22 @@ class MazeScene:
             self._renderer = self._start_renderer()
         self._renderer.update_scene(data, self._camera)
         return area_resize(self._renderer.render(), IMAGE)
+
+    def render_at(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """(64, 64, 3) uint8 of what ``render`` shows in such a state, m and m/s.
+
+        MuJoCo places bodies at the start of a step and moves them at its end: a frame
+        shows the ball where it was one simulator step ago.
+        """
+        self._shown.qpos[:] = position - self.model.opt.timestep * velocity
+        self._mujoco.mj_forward(self.model, self._shown)
+        return self.render(self._shown)
+
+    def restart(self, data: State, position: np.ndarray, velocity: np.ndarray) -> None:
+        """Set a state to a position (2,) and a velocity (2,), m and m/s, in place."""
+        data.qpos[:], data.qvel[:] = position, velocity
+        # What the contact solver remembers of another place would be noise here.
+        data.qacc_warmstart[:] = 0.0
 
     def to_pixels(self, positions: np.ndarray) -> np.ndarray:
         """(..., 2) image coordinates of positions in metres, y downwards."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from telos.envs.checks import check_actions, check_count, check_option, check_seeds
 from telos.envs.errors import NotOfferedError
+from telos.envs.exact import PathObjective
 from telos.envs.mixture import MixturePolicy
 from telos.envs.point_maze.behaviour import GoalPolicy, VisitPolicy, sample_free
+from telos.envs.point_maze.rollout import ExactPointMaze
 from telos.envs.point_maze.scene import IMAGE, SUPERSAMPLE, MazeScene
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.visibility import VisibilityMap
@@ -191,12 +194,33 @@ class PointMaze:
 
         Raises:
             NotOfferedError: Always; thousands of MuJoCo steps per decision would make
-                the ceiling slower than the rest of an evaluation.
+                the ceiling slower than the rest of an evaluation. Who has the time
+                asks for the ``simulator``.
         """
         raise NotOfferedError(
             "point-maze offers no exact dynamics for planning: use expert(goal), which "
             "steers along the shortest way, as the ceiling."
         )
+
+    def simulator(self, goal: Goal) -> tuple[Dynamics, Objective]:
+        """MuJoCo itself, about 10 000 steps a second, and the true path length."""
+        self._check_started()
+        target = goal.labels["position"].astype(np.float64)
+        objective = PathObjective(partial(self._ways_to, target))
+        return ExactPointMaze(self._scene, self._repeat), objective
+
+    def show(self, states: np.ndarray) -> Streams:
+        """Frames (B, N, 64, 64, 3) and velocities (B, N, 2) in states.
+
+        Args:
+            states: (B, N, 4) exact states, metres and m/s.
+        """
+        rows = np.asarray(states, np.float64).reshape(-1, 4)
+        frames = np.stack([self._scene.render_at(row[:2], row[2:]) for row in rows])
+        return {
+            "pixels": frames.reshape(*states.shape[:2], *frames.shape[1:]),
+            "proprio": states[..., 2:].astype(np.float32),
+        }
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, 4) float64 position (m) and velocity (m/s)."""
@@ -207,6 +231,14 @@ class PointMaze:
     def close(self) -> None:
         """Release the renderer."""
         self._scene.close()
+
+    def _ways_to(self, target: np.ndarray, states: np.ndarray) -> np.ndarray:
+        """(B, ...) lengths of the ways from states (B, ..., 4) to targets (B, 2)."""
+        places = states[..., :2]
+        aims = target.reshape(len(target), *[1] * (places.ndim - 2), 2)
+        aims = np.broadcast_to(aims, places.shape)
+        lengths = self._map.length(places.reshape(-1, 2), aims.reshape(-1, 2))
+        return lengths.reshape(places.shape[:-1])
 
     def _positions(self) -> np.ndarray:
         return np.stack([state.qpos for state in self._states]).copy()

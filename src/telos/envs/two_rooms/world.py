@@ -178,6 +178,22 @@ class TwoRooms:
         objective = PathObjective(lambda states: path_length(states, target, layouts))
         return ExactTwoRooms(layouts), objective
 
+    def simulator(self, goal: Goal) -> tuple[Dynamics, Objective]:
+        """The oracle: these rooms are as fast as they are exact."""
+        return self.oracle(goal)
+
+    def show(self, states: np.ndarray) -> Streams:
+        """Frames (B, N, 64, 64, 3) of the running rooms with the agent at positions.
+
+        Args:
+            states: (B, N, 2) exact states, pixels.
+        """
+        self._check_started()
+        places = np.asarray(states, np.float64)
+        rooms = np.repeat(self._background, places.shape[1], axis=0)
+        frames = sim.draw_dots(rooms, places.reshape(-1, 2))
+        return {"pixels": frames.reshape(*places.shape[:2], *frames.shape[1:])}
+
     def exact_state(self) -> np.ndarray:
         """(B, 1, 2) float64 positions, pixels."""
         self._check_started()
