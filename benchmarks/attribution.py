@@ -20,7 +20,7 @@ from verbs import attribute
 
 WORK = Path(__file__).parent / "scratch"
 ROOMS, UMAZE = "rooms-random", "umaze"
-EPISODES = {ROOMS: 100, UMAZE: 50}
+EPISODES = {ROOMS: 64, UMAZE: 40}
 """Drawing a maze is slow."""
 
 

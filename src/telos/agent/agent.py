@@ -240,6 +240,13 @@ class Agent:
         return self._horizon.plan
 
     @property
+    def planned(self) -> Float[np.ndarray, "B T A"]:
+        """Actions of `plan`, one per environment step, in the environment's units."""
+        scale, skip = self.world_model.action_scale, self.world_model.frame_skip
+        actions = scale.from_unit(self.plan.actions.cpu().numpy())
+        return actions.reshape(len(actions), -1, actions.shape[-1] // skip)
+
+    @property
     def evaluations(self) -> int:
         """Model evaluations that `plan` cost per environment, its route included."""
         route = 0 if self.waypoints is None else self.waypoints.evaluations

@@ -63,9 +63,8 @@ class AgentActor:
         if plan is self._seen:
             return None
         self._seen = plan
-        decided = decision_of(
-            plan, self._in_world(plan.actions), self._positions(plan.states)
-        )
+        positions = self._positions(plan.states)
+        decided = decision_of(plan, self._agent.planned, positions)
         return replace(
             decided,
             route_evaluations=self._agent.evaluations - plan.evaluations,
@@ -81,11 +80,6 @@ class AgentActor:
         self._passed = passed
         margin = passed.margin.cpu().numpy()
         return Gate(status=passed.status, margin=margin, reason=passed.reason)
-
-    def _in_world(self, actions: torch.Tensor) -> np.ndarray:
-        """(B, T, A) actions of the world from (B, H, frame_skip x A) of the model."""
-        scaled = self.parts.model.action_scale.from_unit(actions.cpu().numpy())
-        return scaled.reshape(len(scaled), -1, self._world.spec.action_dim)
 
     def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
         """Where imagined states lie, if that can be drawn."""

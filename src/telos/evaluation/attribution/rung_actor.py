@@ -82,7 +82,8 @@ class RungActor:
         """The newest plan, if the last action came with a new one."""
         if not self._decided:
             return None
-        return decision_of(self._now.agent.plan, None)
+        agent = self._now.agent
+        return decision_of(agent.plan, agent.planned, None)
 
     def _judge(self) -> None:
         pool = self._watched.take()
