@@ -198,7 +198,7 @@ def smallest_margin(margins: Float[Tensor, "... G"]) -> Float[Tensor, "..."]:
 
 def _finite_states(trajectory: Trajectory) -> Bool[Tensor, "B S"]:
     # One sum instead of a test per number: NaN and infinity survive it.
-    return torch.isfinite(trajectory.states.flatten(2).sum(-1))
+    return torch.isfinite(trajectory.states.sum((2, 3, 4)))
 
 
 def _require_shape(name: str, values: Tensor, trajectory: Trajectory) -> None:
