@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import linear, silu
 
 
 def hidden_layers(inputs: int, width: int, depth: int) -> list[nn.Module]:
@@ -18,23 +17,15 @@ def hidden_layers(inputs: int, width: int, depth: int) -> list[nn.Module]:
     return layers
 
 
-def many_times(
-    hidden: Sequence[nn.Module], *heads: nn.Linear
-) -> Callable[[Float[Tensor, "N I"]], Float[Tensor, "N O"]]:
-    """The same layers as a function to be called often, without gradients.
+def weights_of(layers: Iterable[nn.Module]) -> list[tuple[Tensor, Tensor]]:
+    """Matrix and offset of every linear layer, to be looked up once and used often."""
+    return [(x.weight, x.bias) for x in layers if isinstance(x, nn.Linear)]
 
-    Matrices are laid out as the product reads them (a tenth faster than transposed
-    ones), activations replace what they were computed from, and all heads are one
-    product: their outputs are side by side.
-    """
-    linear = [layer for layer in hidden if isinstance(layer, nn.Linear)]
-    inner = [(layer.bias, layer.weight.mT.contiguous()) for layer in linear]
-    last = torch.cat([head.weight.mT for head in heads], dim=1)
-    offset = torch.cat([head.bias for head in heads])
 
-    def call(given: Tensor) -> Tensor:
-        for bias, weight in inner:
-            given = silu(torch.addmm(bias, given, weight), inplace=True)
-        return torch.addmm(offset, given, last)
-
-    return call
+def hidden(
+    given: Float[Tensor, "N I"], weights: Iterable[tuple[Tensor, Tensor]]
+) -> Float[Tensor, "N W"]:
+    """What `hidden_layers` compute, in place and so without gradients."""
+    for weight, bias in weights:
+        given = silu(linear(given, weight, bias), inplace=True)
+    return given

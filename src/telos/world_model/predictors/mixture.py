@@ -15,10 +15,11 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors.base import Predictor
-from telos.world_model.predictors.layers import hidden_layers, many_times
+from telos.world_model.predictors.layers import hidden, hidden_layers, weights_of
 
 LOG_SPREAD = (-6.0, 1.0)
 """Bounds of the logarithm of an outcome's standard deviation."""
@@ -64,15 +65,17 @@ class MixturePredictor(Predictor):
         """See `Predictor.along`; of the likelihoods only the order is needed."""
         if self.training:
             return super().along(told)
-        outcomes = many_times([*self.trunk], self.change, self.likelihood)
+        trunk = weights_of(self.trunk)
+        change, likelihood = weights_of([self.change, self.likelihood])
         states, rows = told[..., : self.state].unbind(1), told.unbind(1)
-        every, size = torch.arange(len(told), device=told.device), self.state
-        split = self.outcomes * size
+        # Outcomes of all rows lie one after the other; here those of each row begin.
+        first = torch.arange(len(told), device=told.device) * self.outcomes
 
         def step(number: int) -> None:
-            found = outcomes(rows[number])
-            changes = found[:, :split].unflatten(-1, (self.outcomes, size))
-            chosen = changes[every, found[:, split:].argmax(-1)]
+            features = hidden(rows[number], trunk)
+            changes = linear(features, *change).view(-1, self.state)
+            most_likely = linear(features, *likelihood).argmax(-1).add_(first)
+            chosen = changes.index_select(0, most_likely)
             torch.add(states[number], chosen, out=states[number + 1])
 
         return step

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors.base import Predictor
-from telos.world_model.predictors.layers import hidden_layers, many_times
+from telos.world_model.predictors.layers import hidden, hidden_layers, weights_of
 
 
 class ResidualPredictor(Predictor):
@@ -36,12 +37,11 @@ class ResidualPredictor(Predictor):
 
     def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
         """See `Predictor.along`."""
-        *hidden, last = self.change
-        assert isinstance(last, nn.Linear)
-        change = many_times(hidden, last)
+        *inner, last = weights_of(self.change)
         states, rows = told[..., : self.state].unbind(1), told.unbind(1)
 
         def step(number: int) -> None:
-            torch.add(states[number], change(rows[number]), out=states[number + 1])
+            change = linear(hidden(rows[number], inner), *last)
+            torch.add(states[number], change, out=states[number + 1])
 
         return step
