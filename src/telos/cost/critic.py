@@ -119,12 +119,15 @@ class QuasimetricNetwork(nn.Module):
     ) -> Float[Tensor, "B N"]:
         """`forward` from N states of each environment to its goal.
 
-        Where all states of an environment share their context, as imagined ones do, the
-        goal is embedded once.
+        Where all states of an environment share their context, as imagined ones do, and
+        no gradient is wanted, the goal is embedded once.
         """
         context = latent[..., self.state_dim :]
-        if torch.equal(context, context[:, :1].expand_as(context)):
-            context = context[:, :1]
+        first = context[:, :1]
+        if not torch.is_grad_enabled() and torch.equal(
+            context, first.expand_as(context)
+        ):
+            context = first
         told = goal.unsqueeze(1).expand(-1, context.shape[1], -1)
         wanted = self.embed(torch.cat([told, context], dim=-1))
         if context.shape[1] == 1:

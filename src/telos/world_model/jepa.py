@@ -150,11 +150,13 @@ class JEPA(nn.Module):
         told[:, :, -1, latent_dim:] = 0.0
         told = told.flatten(0, 1)
         states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
-        predict = self.predictor.along(told)
-        for step in range(steps):
-            predict(step)
-            if correction is not None:
-                states[step + 1].add_(correction(states[step], taken[step]))
+        # Tensors made inside cannot have a gradient later; `told` was made outside.
+        with torch.inference_mode():
+            predict = self.predictor.along(told)
+            for step in range(steps):
+                predict(step)
+                if correction is not None:
+                    states[step + 1].add_(correction(states[step], taken[step]))
         return told
 
     def mismatch(
