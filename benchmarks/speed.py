@@ -180,19 +180,28 @@ class Bench:
         )
 
 
-def seconds_of(call: Callable[[], None]) -> float:
-    """Wall-clock seconds of one call."""
-    began = time.perf_counter()
+def seconds_of(
+    call: Callable[[], None], clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Seconds of one call."""
+    began = clock()
     call()
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def growth(
     settings: Sequence[Deliberation], sizes: Sequence[int], seconds: float
 ) -> tuple[float, list[float]]:
-    """Exponent of a decision's time over the three largest sizes, and all times."""
+    """Exponent of a decision's time over the three largest sizes, and all times.
+
+    All sizes in turn, in CPU seconds of one thread: who else uses the machine then
+    bends the line less.
+    """
     benches = [Bench(setting, 1) for setting in settings]
-    times = [bench.spent(seconds).whole for bench in benches]
+    rounds, began = [], time.perf_counter()
+    while len(rounds) < 7 or time.perf_counter() - began < seconds * len(benches):
+        rounds.append([seconds_of(b.decide, time.process_time) for b in benches])
+    times = [statistics.median(taken) for taken in zip(*rounds[2:], strict=True)]
     slope, _ = np.polyfit(np.log(sizes[-3:]), np.log(times[-3:]), 1)
     return float(slope), times
 
