@@ -16,6 +16,7 @@ from telos.runtime import (
     choose_runtime,
     commit,
     generators,
+    laid_out,
     machine,
     peak_memory_bytes,
     seed_all,
@@ -165,3 +166,15 @@ def test_the_commit_is_that_of_the_package_only(tmp_path, monkeypatch) -> None:
     assert len(commit()) == 12
     file.write_text("x = 2\n")
     assert commit().endswith("+dirty")
+
+
+def test_a_layout_changes_neither_names_nor_values() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.Conv2d(1, 2, 3))
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    given = torch.randn(40, 5)
+    expected = module[0](given)
+    after = laid_out(module)
+    assert after is module
+    assert all(torch.equal(after.state_dict()[k], v) for k, v in before.items())
+    torch.testing.assert_close(after[0](given), expected)
+    assert after[0].weight.mT.is_contiguous()

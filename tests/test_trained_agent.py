@@ -236,8 +236,8 @@ def test_a_terrain_counts_steps_and_tells_places_apart() -> None:
 
         state_dim = 2
 
-        def forward(self, latent: Tensor, goal: Tensor) -> Tensor:
-            return 1 - 0.9 ** (latent[..., :2] - goal).norm(dim=-1)
+        def to_goals(self, latent: Tensor, goal: Tensor) -> Tensor:
+            return 1 - 0.9 ** (latent[..., :2] - goal[:, None]).norm(dim=-1)
 
     terrain = LearnedTerrain(
         Discounted(),  # type: ignore[arg-type]

@@ -20,10 +20,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
     import torch
+
+    Module = TypeVar("Module", bound=torch.nn.Module)
 
 Dtype = Literal["float32", "bfloat16"]
 
@@ -177,6 +179,20 @@ def _require_bfloat16_on_cpu() -> None:
         f"bfloat16 matrix products do not work on this CPU ({last}). Use --dtype "
         "float32, the default on CPUs."
     )
+
+
+def laid_out(module: Module) -> Module:
+    """The same module with its matrices in memory as a product reads them.
+
+    A linear layer multiplies with the transpose of its matrix. Stored that way, a few
+    dozen rows are multiplied a third faster; results are the same up to rounding.
+    """
+    import torch
+
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data = layer.weight.data.mT.contiguous().mT
+    return module
 
 
 def generators(seeds: Sequence[int], device: str = "cpu") -> list[torch.Generator]:

@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.actor.worlds import POSITION, generators
 from torch import Tensor
 
@@ -19,7 +21,7 @@ from telos.actor import (
     RouteSearch,
     Waypoints,
 )
-from telos.actor.route import directions
+from telos.actor.route import _first_of_each_place, directions
 from telos.cost import GoalReadout, KeepOutBox, KeepOutDisc, Running, Terminal
 from telos.types import Trajectory
 
@@ -282,3 +284,37 @@ def test_another_goal_drops_the_route() -> None:
     waypoints.drop_routes()
     elsewhere = waypoints.next(torch.tensor([[0.0, 30.0], [0.0, -30.0]])[:1])
     assert elsewhere[0, 1] > 20, "a new episode starts elsewhere"
+
+
+def one_after_the_other(places, wanted, apart):
+    """The rule for one environment, as it is said."""
+    kept = []
+    for index in range(len(places)):
+        free = all(math.dist(places[index], places[k]) > apart for k in kept)
+        if wanted[index] and free:
+            kept.append(index)
+    return [index in kept for index in range(len(places))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    # Quarters, as on a map: chains in which each state shares a place with the next.
+    rows=st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 12), st.integers(0, 2), st.booleans()),
+            min_size=9,
+            max_size=9,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_of_states_that_share_a_place_the_first_is_kept(rows):
+    places = torch.tensor([[[x / 4, y / 4] for x, y, _ in row] for row in rows])
+    wanted = torch.tensor([[flag for *_, flag in row] for row in rows])
+    kept = _first_of_each_place(places, wanted, apart=0.6)
+    for env in range(len(rows)):
+        expected = one_after_the_other(
+            places[env].tolist(), wanted[env].tolist(), apart=0.6
+        )
+        assert kept[env].tolist() == expected

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telos.cost.critic import (
+    BLOCK,
     CriticGoal,
     DistanceNetwork,
     QuasimetricNetwork,
@@ -73,6 +74,31 @@ def test_a_goal_objective_reads_states_only(form: str) -> None:
     other_context = goal.clone()
     other_context[:, 3:] += 9
     assert torch.equal(CriticGoal(network, other_context)(trajectory), energy)
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own context", "one context"])
+@pytest.mark.parametrize("states", [1, 7, BLOCK])
+@pytest.mark.parametrize("form", FORMS)
+def test_distances_to_one_goal_per_environment(
+    form: str, states: int, shared: bool
+) -> None:
+    """Worked out together they are what they are one by one, gradients too."""
+    network, draw = critic(form), torch.Generator().manual_seed(7)
+    latent = torch.randn(2, states, 5, generator=draw)
+    if shared:
+        latent[..., 3:] = latent[:, :1, 3:]
+    goal = torch.randn(2, 3, generator=draw)
+    slow_input, fast_input = (latent.clone().requires_grad_() for _ in range(2))
+    slow = network(slow_input, goal[:, None].expand(-1, states, -1))
+    fast = network.to_goals(fast_input, goal)
+    torch.testing.assert_close(fast, slow, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            network.to_goals(latent, goal), slow, atol=1e-5, rtol=1e-4
+        )
+    slow.sum().backward()
+    fast.sum().backward()
+    torch.testing.assert_close(fast_input.grad, slow_input.grad, atol=1e-5, rtol=1e-3)
 
 
 @pytest.mark.parametrize("form", FORMS)

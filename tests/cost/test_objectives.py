@@ -200,3 +200,39 @@ def test_permuting_candidates_permutes_energies():
     )
     for objective in ALL:
         assert torch.equal(objective(shuffled), objective(trajectory)[:, order])
+
+
+class Counted(ObjectiveAlgebra):
+    """Says how often it was asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.asked = name, 0
+
+    def __call__(self, trajectory: Trajectory) -> torch.Tensor:
+        self.asked += 1
+        return trajectory.future.square().sum(-1)
+
+
+def test_what_several_parts_weigh_is_evaluated_once():
+    goal, trajectory = Counted("goal"), make_trajectory()
+    parts = [Terminal(goal), 0.5 * Running(goal, growth=1.2), 0.1 * Effort()]
+    apart = sum(part(trajectory) for part in parts)
+    terms = {k: v for part in parts for k, v in part.terms(trajectory).items()}
+    goal.asked = 0
+    both = Sum(tuple(parts))
+    torch.testing.assert_close(both(trajectory), apart)
+    assert goal.asked == 1
+    found = both.terms(trajectory)
+    assert goal.asked == 2
+    assert tuple(found) == tuple(terms) == both.parts
+    for name, energy in terms.items():
+        torch.testing.assert_close(found[name], energy)
+
+
+def test_objectives_that_only_look_alike_are_not_confused():
+    one, other, trajectory = Counted("one"), Counted("other"), make_trajectory()
+    both = Terminal(one) + Running(other)
+    expected = Terminal(one)(trajectory) + Running(other)(trajectory)
+    one.asked = other.asked = 0
+    torch.testing.assert_close(both(trajectory), expected)
+    assert (one.asked, other.asked) == (1, 1)

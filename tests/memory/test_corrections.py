@@ -8,6 +8,7 @@ import torch
 from telos.actor import Shield
 from telos.cost import Bound, identity_readout
 from telos.memory import BothBeliefs, CorrectedDynamics, Corrections, MemoryConfig
+from telos.memory.corrections import SHARPER
 from telos.types import Correction, Trajectory
 
 CONFIG = MemoryConfig(typical_change=1.0, capacity=4)
@@ -171,6 +172,77 @@ def test_rows_of_candidates_belong_to_their_environment(candidates: int) -> None
     end = memory.rollout(both[:, None], actions).states[:, :, 0, -1]
     torch.testing.assert_close(end[1], (FAR + 2 * RIGHT).expand(candidates, -1))
     assert (end[0, :, 0] < 0.6).all()
+
+
+def slow_correction(
+    config: MemoryConfig,
+    memories: list[tuple[torch.Tensor, ...]],
+    state: torch.Tensor,
+    action: torch.Tensor,
+) -> torch.Tensor:
+    """The formula for one query, term by term, in double precision."""
+    nearness = []
+    for where, taken, _ in memories:
+        states = (state - where).double().norm() / config.typical_change
+        actions = (action - taken).double().norm() / config.action_reach
+        nearness.append(-0.5 * ((states / config.state_reach) ** 2 + actions**2))
+    weights = torch.stack([(SHARPER * x).exp() for x in nearness])
+    misses = torch.stack([miss.double() for *_, miss in memories])
+    mean = (weights[:, None] * misses).sum(0) / weights.sum()
+    return max(nearness).exp() * mean
+
+
+@pytest.mark.parametrize("surprises", [1, 3, 6])
+def test_corrections_are_the_formula(surprises: int) -> None:
+    """Also where old memories were overwritten, and of an environment with fewer."""
+    draw = torch.Generator().manual_seed(surprises)
+    config = MemoryConfig(typical_change=1.3, capacity=4)
+    memory = Corrections(config, 3, 2)
+    memory.reset(2)
+    kept: list[list[tuple[torch.Tensor, ...]]] = [[], []]
+    for number in range(surprises):
+        # Far from the origin: squares of coordinates would drown the distances.
+        state = 20 + torch.randn(2, 3, generator=draw)
+        action = torch.rand(2, 2, generator=draw) * 2 - 1
+        miss = 5 + torch.randn(2, 3, generator=draw)
+        predicted = state + 0.1
+        observed = predicted + miss
+        observed[1] = predicted[1] if number else observed[1]
+        known = [
+            slow_correction(config, kept[env], state[env], action[env])
+            if kept[env] else torch.zeros(3) for env in range(2)
+        ]  # fmt: skip
+        surprised = memory.record(state, action, predicted, observed)
+        for env in range(2):
+            truth = observed[env] - predicted[env]
+            change = max(
+                (observed[env] - state[env]).norm(),
+                (predicted[env] + known[env] - state[env]).norm(),
+            )
+            least = max(config.surprise * change, config.noise * 1.3)
+            assert bool(surprised[env]) == bool((truth - known[env]).norm() > least)
+            if surprised[env]:
+                kept[env] = [*kept[env], (state[env], action[env], truth)][-4:]
+    queries = 20 + torch.randn(2, 5, 3, generator=draw)
+    taken = torch.rand(2, 5, 2, generator=draw) * 2 - 1
+    found = memory.correct(queries.flatten(0, 1), taken.flatten(0, 1)).view(2, 5, 3)
+    for env in range(2):
+        for row in range(5):
+            expected = slow_correction(
+                config, kept[env], queries[env, row], taken[env, row]
+            )
+            torch.testing.assert_close(
+                found[env, row].double(), expected, atol=1e-5, rtol=2e-3
+            )
+
+
+def test_who_remembers_nothing_is_not_corrected_by_a_batch_that_does() -> None:
+    memory = remembering(2)
+    both, pushed = HERE.repeat(2, 1), RIGHT.repeat(2, 1)
+    memory.observe(both[:, None], pushed, torch.cat([HERE, HERE + RIGHT])[:, None])
+    found = memory.corrections.correct(both, pushed)
+    assert torch.equal(found[1], torch.zeros(2))
+    assert found[0].norm() > 0.9, "the control"
 
 
 def test_a_memory_cannot_talk_a_guardrail_away() -> None:

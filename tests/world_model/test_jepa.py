@@ -10,7 +10,7 @@ import torch
 
 from telos.data.actions import ActionScale
 from telos.perception import BackboneConfig
-from telos.types import Dynamics, Encoder, Window
+from telos.types import Correction, Dynamics, Encoder, Window
 from telos.world_model import (
     JEPA,
     JEPAConfig,
@@ -160,6 +160,41 @@ def test_what_a_correction_says_is_added_to_every_step(kind: str) -> None:
         torch.testing.assert_close(states, moved[:, step])
         torch.testing.assert_close(taken, actions[:, step])
     assert len(seen) == 3
+
+
+def pull(states: torch.Tensor, taken: torch.Tensor) -> torch.Tensor:
+    """A correction that depends on where and what."""
+    return 0.3 * torch.sin(states) + 0.1 * taken.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("correction", [None, pull])
+@pytest.mark.parametrize("kind", KINDS)
+def test_imagining_in_place_equals_imagining_with_gradients(
+    kind: str, correction: Correction | None, training: bool
+) -> None:
+    """The slow way, a tensor per step, is the reference of the fast one."""
+    world, actions = model(kind, context_dim=3).train(training), candidates(2, 4, 7)
+    state = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(5))
+    with torch.enable_grad():
+        slow = world.rollout(state, actions, correction=correction).states
+    with torch.no_grad():
+        fast = world.rollout(state, actions, correction=correction).states
+        imagined = world.imagine(state[0, -1:], actions[0, :1], correction)
+    assert slow.requires_grad
+    assert not fast.requires_grad
+    torch.testing.assert_close(fast, slow.detach(), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(imagined[0], fast[0, 0, 0, :, :3], atol=1e-5, rtol=1e-4)
+
+
+def test_what_was_imagined_without_gradients_may_have_one_later() -> None:
+    world = model("mixture")
+    with torch.no_grad():
+        states = world.rollout(torch.randn(1, 1, 5), candidates(1, 2, 3)).states
+    weight = torch.ones(5, requires_grad=True)
+    (states * weight).sum().backward()
+    torch.testing.assert_close(weight.grad, states.sum((0, 1, 2, 3)))
+    states += 1.0  # an ordinary tensor, which its owner may change
 
 
 @pytest.mark.parametrize("kind", ["residual", "recurrent", "transformer"])

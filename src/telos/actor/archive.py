@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from telos.actor.scoring import Scores, best, take
+from telos.actor.scoring import Scores, best, choose, take
 from telos.types import Trajectory
 
 
@@ -45,12 +44,12 @@ class Candidates:
             scores=self.scores.take(index),
         )
 
-    def join(self, other: Candidates) -> Candidates:
-        """Both sets, along S."""
+    def replaced(self, where: Bool[Tensor, " B"], other: Candidates) -> Candidates:
+        """Those of the other set in some environments."""
         return Candidates(
-            actions=torch.cat([self.actions, other.actions], 1),
-            states=torch.cat([self.states, other.states], 1),
-            scores=self.scores.join(other.scores),
+            actions=choose(where, other.actions, self.actions),
+            states=choose(where, other.states, self.states),
+            scores=self.scores.replaced(where, other.scores),
         )
 
 
@@ -67,10 +66,12 @@ class Archive:
     def add(self, candidates: Candidates) -> None:
         """Show evaluated candidates to the archive; earlier ones win ties."""
         leader = candidates.take(best(candidates.scores)[:, None])
-        if self._best is not None:
-            both = self._best.join(leader)
-            leader = both.take(best(both.scores)[:, None])
-        self._best = leader
+        if self._best is None:
+            self._best = leader
+            return
+        overtaken = best(self._best.scores.join(leader.scores)) == 1
+        if bool(overtaken.any()):
+            self._best = self._best.replaced(overtaken, leader)
 
     @property
     def best(self) -> Candidates:

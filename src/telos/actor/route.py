@@ -325,10 +325,15 @@ def directions(count: int, action_dim: int, number: int) -> Float[Tensor, "M A"]
 def _first_of_each_place(
     places: Float[Tensor, "B C A"], wanted: Bool[Tensor, "B C"], apart: float
 ) -> Bool[Tensor, "B C"]:
-    """Of wanted states that share a place only the first."""
-    shared = torch.cdist(places, places) <= apart
-    kept = wanted.clone()
-    for index in range(1, places.shape[1]):
-        taken = shared[:, index, :index] & kept[:, :index]
-        kept[:, index] &= ~taken.any(1)
-    return kept
+    """Of wanted states that share a place only the first.
+
+    Whether a state is kept depends on earlier ones only. So one look at all of them at
+    once settles at least one more, and mostly all are settled after a few looks.
+    """
+    earlier = (torch.cdist(places, places) <= apart).tril(-1)
+    kept = wanted
+    while True:
+        taken = (earlier & kept.unsqueeze(1)).any(-1)
+        before, kept = kept, wanted & ~taken
+        if torch.equal(kept, before):
+            return kept

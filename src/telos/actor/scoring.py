@@ -59,6 +59,15 @@ class Scores:
             feasible=take(self.feasible, index),
         )
 
+    def replaced(self, where: Bool[Tensor, " B"], other: Scores) -> Scores:
+        """Those of the other set in some environments."""
+        return Scores(
+            cost=choose(where, other.cost, self.cost),
+            along=choose(where, other.along, self.along),
+            violation=choose(where, other.violation, self.violation),
+            feasible=choose(where, other.feasible, self.feasible),
+        )
+
     def join(self, other: Scores) -> Scores:
         """Both sets, along S."""
         return Scores(
@@ -72,6 +81,11 @@ class Scores:
 def take(values: Tensor, index: Int[Tensor, "B S2"]) -> Tensor:
     """(B, S, ...) values at (B, S2) positions along S."""
     return values[torch.arange(len(index), device=index.device)[:, None], index]
+
+
+def choose(where: Bool[Tensor, " B"], there: Tensor, elsewhere: Tensor) -> Tensor:
+    """(B, ...) values of one set in some environments, of the other in the rest."""
+    return torch.where(where.view(-1, *[1] * (there.ndim - 1)), there, elsewhere)
 
 
 def score(
@@ -227,7 +241,7 @@ def smallest_margin(margins: Float[Tensor, "... G"]) -> Float[Tensor, "..."]:
 
 def _finite_states(trajectory: Trajectory) -> Bool[Tensor, "B S"]:
     # One sum instead of a test per number: NaN and infinity survive it.
-    return torch.isfinite(trajectory.states.flatten(2).sum(-1))
+    return torch.isfinite(trajectory.states.sum((2, 3, 4)))
 
 
 def _require_shape(name: str, values: Tensor, trajectory: Trajectory) -> None:

@@ -26,7 +26,7 @@ from telos.data.schema import spec_difference, spec_from_json
 from telos.envs.world import WorldSpec
 from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
-from telos.runtime import choose_runtime
+from telos.runtime import choose_runtime, laid_out
 from telos.types import Guardrail, Objective
 from telos.world_model import JEPA, Chart, load_world_model
 
@@ -78,7 +78,8 @@ def load_agent(
             f"run {str(path)!r} was trained by an earlier version and lacks what an "
             "agent needs now; train again on the same episodes"
         )
-    model = load_world_model(tensors, description["world_model"]).to(chosen)
+    model = load_world_model(tensors, description["world_model"])
+    model = laid_out(model.to(chosen))
     critic = _load_critic(tensors, description["critic"]).to(chosen)
     terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
@@ -145,7 +146,7 @@ def at_the_end_and_along(objective: Objective, running: float) -> ObjectiveAlgeb
 def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network:
     critic = build_critic(**description)
     critic.load_state_dict(_below("critic/", tensors))
-    return critic.eval().requires_grad_(False)
+    return laid_out(critic.eval().requires_grad_(False))
 
 
 def _load_terrain(
@@ -158,7 +159,7 @@ def _load_terrain(
     chart.load_state_dict(_below("chart/", tensors))
     return LearnedTerrain(
         critic,
-        chart.eval().requires_grad_(False),
+        laid_out(chart.eval().requires_grad_(False)),
         discount=description["discount"],
         frame_skip=description["frame_skip"],
     )

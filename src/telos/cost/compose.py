@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -43,6 +44,22 @@ class ObjectiveAlgebra(ABC):
         """Transitions that the energy of one step reads; 1 for most."""
         return 1
 
+    @property
+    def source(self) -> Objective | None:
+        """Whose energies this one only weighs over the steps of a plan, if it does.
+
+        A sum of several that weigh the same one evaluates that one once.
+        """
+        return None
+
+    def weighed(self, energy: Float[Tensor, "B S K H"]) -> Float[Tensor, "B S K H"]:
+        """What it makes of the energies of its source."""
+        return energy
+
+    def weighed_terms(self, terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What it makes of the terms of its source."""
+        return terms
+
     def __add__(self, other: Objective) -> Sum:
         return Sum((self, other))
 
@@ -65,6 +82,8 @@ class Sum(ObjectiveAlgebra):
 
     objectives: tuple[Objective, ...]
     name: str = field(init=False)
+    _shared: tuple[Objective, ...] = field(init=False, repr=False)
+    """Those that more than one part weighs."""
 
     def __post_init__(self) -> None:
         if not self.objectives:
@@ -72,18 +91,34 @@ class Sum(ObjectiveAlgebra):
         flat = [leaf for part in self.objectives for leaf in _flatten(part)]
         object.__setattr__(self, "objectives", tuple(flat))
         object.__setattr__(self, "name", " + ".join(part.name for part in flat))
+        sources = [source for part in flat if (source := source_of(part)) is not None]
+        counts = Counter(map(id, sources))
+        shared = {id(x): x for x in sources if counts[id(x)] > 1}
+        object.__setattr__(self, "_shared", tuple(shared.values()))
         _require_distinct(self.parts)
 
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
-        total = self.objectives[0](trajectory)
-        for objective in self.objectives[1:]:
-            total = total + objective(trajectory)
+        known = {id(source): source(trajectory) for source in self._shared}
+        total = None
+        for part in self.objectives:
+            source = source_of(part)
+            if isinstance(part, ObjectiveAlgebra) and id(source) in known:
+                energy = part.weighed(known[id(source)])
+            else:
+                energy = part(trajectory)
+            total = energy if total is None else total + energy
+        assert total is not None
         return total
 
     def terms(self, trajectory: Trajectory) -> Mapping[str, Float[Tensor, "B S K H"]]:
+        known = {id(source): source.terms(trajectory) for source in self._shared}
         gathered: dict[str, Tensor] = {}
-        for objective in self.objectives:
-            gathered.update(objective.terms(trajectory))
+        for part in self.objectives:
+            source = source_of(part)
+            if isinstance(part, ObjectiveAlgebra) and id(source) in known:
+                gathered.update(part.weighed_terms(known[id(source)]))
+            else:
+                gathered.update(part.terms(trajectory))
         return gathered
 
     @property
@@ -126,12 +161,29 @@ class Scaled(ObjectiveAlgebra):
     def span(self) -> int:
         return _span_of(self.objective)
 
+    @property
+    def source(self) -> Objective | None:
+        return source_of(self.objective)
+
+    def weighed(self, energy: Float[Tensor, "B S K H"]) -> Float[Tensor, "B S K H"]:
+        assert isinstance(self.objective, ObjectiveAlgebra)
+        return self.weight * self.objective.weighed(energy)
+
+    def weighed_terms(self, terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        assert isinstance(self.objective, ObjectiveAlgebra)
+        return self.objective.weighed_terms(terms)
+
 
 def parts_of(objective: Objective) -> tuple[str, ...]:
     """Names under which an objective reports its terms."""
     if isinstance(objective, ObjectiveAlgebra):
         return objective.parts
     return (objective.name,)
+
+
+def source_of(objective: Objective) -> Objective | None:
+    """Whose energies an objective only weighs over the steps, if it does."""
+    return objective.source if isinstance(objective, ObjectiveAlgebra) else None
 
 
 def last_transitions(objective: Objective, trajectory: Trajectory) -> Trajectory:

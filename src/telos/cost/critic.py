@@ -11,16 +11,21 @@ quasimetric.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import linear, silu, softplus
 
 from telos.cost.compose import ObjectiveAlgebra
 from telos.types import Trajectory
+
+BLOCK = 8192
+"""States whose distances are worked out together: a layer's activations then stay in
+the cache. Of 100,000 states a third more time would go into waiting for memory."""
 
 
 class DistanceNetwork(nn.Module):
@@ -54,6 +59,28 @@ class DistanceNetwork(nn.Module):
         told = torch.cat([latent, goal], dim=-1)
         return softplus(self.layers(told).squeeze(-1))
 
+    def to_goals(
+        self, latent: Float[Tensor, "B N D"], goal: Float[Tensor, "B Z"]
+    ) -> Float[Tensor, "B N"]:
+        """`forward` from N states of each environment to its goal.
+
+        What the first layer makes of a goal is worked out once per environment, and
+        where no gradient is wanted, activations replace what they were computed from.
+        """
+        first, *inner, last = (x for x in self.layers if isinstance(x, nn.Linear))
+        of_latent, of_goal = first.weight.tensor_split([latent.shape[-1]], dim=1)
+        told, in_place = linear(goal, of_goal, first.bias), not torch.is_grad_enabled()
+
+        def distance(block: Tensor) -> Tensor:
+            hidden = told.repeat_interleave(block.shape[1], dim=0)
+            hidden = hidden.addmm_(block.flatten(0, 1), of_latent.mT)
+            hidden = silu(hidden, inplace=in_place)
+            for layer in inner:
+                hidden = silu(layer(hidden), inplace=in_place)
+            return softplus(last(hidden)).view(block.shape[:2])
+
+        return _in_blocks(distance, latent)
+
 
 class QuasimetricNetwork(nn.Module):
     """Distance between embeddings that obeys the triangle inequality.
@@ -85,11 +112,46 @@ class QuasimetricNetwork(nn.Module):
     ) -> Float[Tensor, "*b"]:
         """Discounted steps to a goal state, in units of 1 / (1 - discount)."""
         wanted = torch.cat([goal, latent[..., self.state_dim :]], dim=-1)
-        apart = self.embed(latent) - self.embed(wanted)
+        return self._distance(self.embed(latent), self.embed(wanted))
+
+    def to_goals(
+        self, latent: Float[Tensor, "B N D"], goal: Float[Tensor, "B Z"]
+    ) -> Float[Tensor, "B N"]:
+        """`forward` from N states of each environment to its goal.
+
+        Where all states of an environment share their context, as imagined ones do, and
+        no gradient is wanted, the goal is embedded once.
+        """
+        context = latent[..., self.state_dim :]
+        first = context[:, :1]
+        if not torch.is_grad_enabled() and torch.equal(
+            context, first.expand_as(context)
+        ):
+            context = first
+        told = goal.unsqueeze(1).expand(-1, context.shape[1], -1)
+        wanted = self.embed(torch.cat([told, context], dim=-1))
+        if context.shape[1] == 1:
+            return _in_blocks(lambda b: self._distance(self.embed(b), wanted), latent)
+        return self._distance(self.embed(latent), wanted)
+
+    def _distance(
+        self, here: Float[Tensor, "*b E"], there: Float[Tensor, "*b E"]
+    ) -> Float[Tensor, "*b"]:
+        """Distance between embeddings."""
+        apart = here - there
         apart = apart.unflatten(-1, (2, self.components, self.coordinates))
         both_ways = apart[..., 0, :, :].norm(dim=-1)
         one_way = apart[..., 1, :, :].clamp_min(0).amax(-1)
         return softplus(self.scale) * (both_ways + one_way).mean(-1)
+
+
+def _in_blocks(
+    distance: Callable[[Float[Tensor, "B n D"]], Float[Tensor, "B n"]],
+    latent: Float[Tensor, "B N D"],
+) -> Float[Tensor, "B N"]:
+    """Distances of many states, as many at a time as a processor's cache holds."""
+    each = max(1, BLOCK // len(latent))
+    return torch.cat([distance(part) for part in latent.split(each, dim=1)], dim=1)
 
 
 Network = DistanceNetwork | QuasimetricNetwork
@@ -125,6 +187,5 @@ class CriticGoal(ObjectiveAlgebra):
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
         """Energy of every predicted state."""
         future = trajectory.future
-        goal = self.goal[..., : self.critic.state_dim]
-        goal = goal[:, None, None, None].expand(*future.shape[:-1], -1)
-        return self.critic(future, goal)
+        goal = self.goal[..., : self.critic.state_dim].expand(len(future), -1)
+        return self.critic.to_goals(future.flatten(1, 3), goal).view(future.shape[:-1])

@@ -43,6 +43,5 @@ class LearnedTerrain:
         self, latent: Float[Tensor, "B N D"], goal: Float[Tensor, "B D"]
     ) -> Float[Tensor, "B N"]:
         """Model steps from each state to the goal of its environment."""
-        wanted = goal[:, None, : self.critic.state_dim].expand(-1, latent.shape[1], -1)
-        nearness = 1 - self.critic(latent, wanted)
+        nearness = 1 - self.critic.to_goals(latent, goal[:, : self.critic.state_dim])
         return torch.log(nearness.clamp_min(FARTHEST)) / math.log(self.discount)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -30,23 +31,26 @@ class Terminal(ObjectiveAlgebra):
 
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
         end = self.objective(last_transitions(self.objective, trajectory))
-        return self._only_last(end, trajectory)
+        return _only_last(end, trajectory.actions.shape[2])
 
     def terms(self, trajectory: Trajectory) -> Mapping[str, Float[Tensor, "B S K H"]]:
         ends = self.objective.terms(last_transitions(self.objective, trajectory))
-        return {
-            f"terminal {name}": self._only_last(end, trajectory)
-            for name, end in ends.items()
-        }
+        steps = trajectory.actions.shape[2]
+        return {f"terminal {n}": _only_last(end, steps) for n, end in ends.items()}
+
+    @property
+    def source(self) -> Objective:
+        return self.objective
+
+    def weighed(self, energy: Float[Tensor, "B S K H"]) -> Float[Tensor, "B S K H"]:
+        return _only_last(energy, energy.shape[-1])
+
+    def weighed_terms(self, terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {f"terminal {n}": self.weighed(energy) for n, energy in terms.items()}
 
     @property
     def parts(self) -> tuple[str, ...]:
         return tuple(f"terminal {name}" for name in parts_of(self.objective))
-
-    def _only_last(self, end: Tensor, trajectory: Trajectory) -> Tensor:
-        energy = end.new_zeros(trajectory.future.shape[:-1])
-        energy[..., -1] = end[..., -1]
-        return energy
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +71,10 @@ class Running(ObjectiveAlgebra):
         object.__setattr__(self, "name", f"running {self.objective.name}")
 
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
-        return self._weigh(self.objective(trajectory))
+        return self.weighed(self.objective(trajectory))
 
     def terms(self, trajectory: Trajectory) -> Mapping[str, Float[Tensor, "B S K H"]]:
-        return {
-            f"running {name}": self._weigh(energy)
-            for name, energy in self.objective.terms(trajectory).items()
-        }
+        return self.weighed_terms(self.objective.terms(trajectory))
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -83,8 +84,27 @@ class Running(ObjectiveAlgebra):
     def span(self) -> int:
         return WHOLE
 
-    def _weigh(self, energy: Tensor) -> Tensor:
-        steps = torch.arange(energy.shape[-1], device=energy.device)
-        # In logarithms: growth ** h of a long horizon would overflow before the ratio.
-        weights = torch.softmax(steps.to(energy.dtype) * math.log(self.growth), dim=0)
-        return energy * weights
+    @property
+    def source(self) -> Objective:
+        return self.objective
+
+    def weighed(self, energy: Float[Tensor, "B S K H"]) -> Float[Tensor, "B S K H"]:
+        return energy * _weights(energy.shape[-1], self.growth).to(energy)
+
+    def weighed_terms(self, terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {f"running {n}": self.weighed(energy) for n, energy in terms.items()}
+
+
+def _only_last(energy: Tensor, steps: int) -> Float[Tensor, "B S K H"]:
+    """Zeros for all steps but the last, which is the last of the energies."""
+    alone = energy.new_zeros(*energy.shape[:-1], steps)
+    alone[..., -1] = energy[..., -1]
+    return alone
+
+
+@lru_cache(maxsize=32)
+def _weights(steps: int, growth: float) -> Float[Tensor, " H"]:
+    """One weight per step, proportional to ``growth ** h``; they sum to one."""
+    # In logarithms: growth ** h of a long horizon would overflow before the ratio.
+    exponents = torch.arange(steps, dtype=torch.float32) * math.log(growth)
+    return torch.softmax(exponents, dim=0)

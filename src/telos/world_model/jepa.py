@@ -101,6 +101,10 @@ class JEPA(nn.Module):
             actions: One per model step.
             correction: From states and actions to what is added to the next states.
         """
+        if not torch.is_grad_enabled():
+            told = self._imagine(latent[:, None], actions[:, None], correction)
+            return told[..., : self.config.state_dim]
+        # Every step is a tensor of its own, as a backward pass wants it.
         state, context = self.split(latent)
         states = [state]
         for step in range(actions.shape[1]):
@@ -111,6 +115,49 @@ class JEPA(nn.Module):
                 after = after + correction(states[-1], actions[:, step])
             states.append(after)
         return torch.stack(states, dim=1)
+
+    def _roll_with_gradient(
+        self,
+        latent: Float[Tensor, "B 1 D"],
+        actions: Float[Tensor, "B S H A"],
+        correction: Correction | None,
+    ) -> Float[Tensor, "BS H1 D"]:
+        now = latent.expand(-1, actions.shape[1], -1).flatten(0, 1)
+        moved = self.imagine(now, actions.flatten(0, 1), correction)
+        _, context = self.split(now)
+        carried = context.unsqueeze(1).expand(-1, moved.shape[1], -1)
+        return torch.cat([moved, carried], dim=-1)
+
+    def _imagine(
+        self,
+        latent: Float[Tensor, "B 1 D"],
+        actions: Float[Tensor, "B S H A"],
+        correction: Correction | None,
+    ) -> Float[Tensor, "BS H1 ZCA"]:
+        """Every step is written into one tensor, and read from there by the next.
+
+        A row holds state, context and action side by side, as predictors want them.
+        The last row has no action.
+        """
+        (batch, samples, steps, _), size = actions.shape, self.config.state_dim
+        latent_dim = self.config.latent_dim
+        told = latent.new_empty(
+            batch, samples, steps + 1, latent_dim + actions.shape[-1]
+        )
+        told[:, :, 0, :size] = latent[..., :size]
+        told[..., size:latent_dim] = latent[:, :, None, size:]
+        told[:, :, :-1, latent_dim:] = actions
+        told[:, :, -1, latent_dim:] = 0.0
+        told = told.flatten(0, 1)
+        states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
+        # Tensors made inside cannot have a gradient later; `told` was made outside.
+        with torch.inference_mode():
+            predict = self.predictor.along(told)
+            for step in range(steps):
+                predict(step)
+                if correction is not None:
+                    states[step + 1].add_(correction(states[step], taken[step]))
+        return told
 
     def mismatch(
         self, latent: Float[Tensor, "N T1 D"], actions: Float[Tensor, "N T A"]
@@ -158,14 +205,12 @@ class JEPA(nn.Module):
             ValueError: If the batch sizes or the action dimension differ.
         """
         self._check(state, actions)
-        num_envs, samples, steps, _ = actions.shape
-        now = state[:, -1].unsqueeze(1).expand(-1, samples, -1).flatten(0, 1)
-        moved = self.imagine(now, actions.flatten(0, 1), correction)
-        _, context = self.split(now)
-        carried = context.unsqueeze(1).expand(-1, steps + 1, -1)
-        states = torch.cat([moved, carried], -1).view(
-            num_envs, samples, 1, steps + 1, -1
-        )
+        if torch.is_grad_enabled():
+            states = self._roll_with_gradient(state[:, -1:], actions, correction)
+        else:
+            told = self._imagine(state[:, -1:], actions, correction)
+            states = told[..., : self.config.latent_dim]
+        states = states.unflatten(0, actions.shape[:2]).unsqueeze(2)
         return Trajectory(
             states=states.expand(-1, -1, futures, -1, -1), actions=actions
         )

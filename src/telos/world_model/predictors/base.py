@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,6 +15,10 @@ class Predictor(nn.Module):
     memory: int = 1
     """How many of the newest states it looks at."""
 
+    def __init__(self, state: int, context: int) -> None:
+        super().__init__()
+        self.state, self.context = state, context
+
     def forward(
         self,
         states: Float[Tensor, "N T Z"],
@@ -21,6 +27,28 @@ class Predictor(nn.Module):
     ) -> Float[Tensor, "N Z"]:
         """The next state."""
         raise NotImplementedError
+
+    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
+        """`forward` for a whole plan at once; without gradients, as it works in place.
+
+        What does not depend on the step is done here, once. A predictor that can do
+        more of that says so.
+
+        Args:
+            told: State, context and action of every step, side by side; the first
+                state, and everything else but states, is filled in.
+
+        Returns:
+            A function of the step h, to be called in order: it writes state h + 1.
+        """
+        states, rest = told[..., : self.state], told[..., self.state :]
+        context, actions = rest[:, 0, : self.context], rest[..., self.context :]
+
+        def step(number: int) -> None:
+            seen = slice(max(0, number + 1 - self.memory), number + 1)
+            states[:, number + 1] = self(states[:, seen], context, actions[:, seen])
+
+        return step
 
     def mismatch(
         self,

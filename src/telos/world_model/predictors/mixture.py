@@ -10,12 +10,16 @@ Source: Bishop 1994, "Mixture density networks", equations 22 to 29.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors.base import Predictor
+from telos.world_model.predictors.layers import hidden, hidden_layers, weights_of
 
 LOG_SPREAD = (-6.0, 1.0)
 """Bounds of the logarithm of an outcome's standard deviation."""
@@ -31,16 +35,10 @@ class MixturePredictor(Predictor):
     """
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
-        super().__init__()
-        self.outcomes, self.state = config.outcomes, state
-        width = config.width
-        layers: list[nn.Module] = [
-            nn.Linear(state + context + action, width),
-            nn.SiLU(),
-        ]
-        for _ in range(config.depth - 1):
-            layers += [nn.Linear(width, width), nn.SiLU()]
-        self.trunk = nn.Sequential(*layers)
+        super().__init__(state, context)
+        self.outcomes = config.outcomes
+        width, inputs = config.width, state + context + action
+        self.trunk = nn.Sequential(*hidden_layers(inputs, width, config.depth))
         self.change = nn.Linear(width, self.outcomes * state)
         self.likelihood = nn.Linear(width, self.outcomes)
         self.log_spread = nn.Parameter(
@@ -62,6 +60,25 @@ class MixturePredictor(Predictor):
             return (likelihood.exp().unsqueeze(-1) * outcomes).sum(1)
         most_likely = likelihood.argmax(-1)
         return outcomes[torch.arange(len(outcomes)), most_likely]
+
+    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
+        """See `Predictor.along`; of the likelihoods only the order is needed."""
+        if self.training:
+            return super().along(told)
+        trunk = weights_of(self.trunk)
+        change, likelihood = weights_of([self.change, self.likelihood])
+        states, rows = told[..., : self.state].unbind(1), told.unbind(1)
+        # Outcomes of all rows lie one after the other; here those of each row begin.
+        first = torch.arange(len(told), device=told.device) * self.outcomes
+
+        def step(number: int) -> None:
+            features = hidden(rows[number], trunk)
+            changes = linear(features, *change).view(-1, self.state)
+            most_likely = linear(features, *likelihood).argmax(-1).add_(first)
+            chosen = changes.index_select(0, most_likely)
+            torch.add(states[number], chosen, out=states[number + 1])
+
+        return step
 
     def distribution(
         self,

@@ -19,7 +19,7 @@ class RecurrentPredictor(Predictor):
     memory = 1
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
-        super().__init__()
+        super().__init__(state, context)
         self.embed = nn.Sequential(nn.Linear(action + context, config.width), nn.SiLU())
         self.cell = nn.GRUCell(config.width, state)
         self.out = nn.Linear(state, state)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors.base import Predictor
+from telos.world_model.predictors.layers import hidden, hidden_layers, weights_of
 
 
 class ResidualPredictor(Predictor):
@@ -16,14 +20,9 @@ class ResidualPredictor(Predictor):
     memory = 1
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
-        super().__init__()
-        width = config.width
-        layers: list[nn.Module] = [
-            nn.Linear(state + context + action, width),
-            nn.SiLU(),
-        ]
-        for _ in range(config.depth - 1):
-            layers += [nn.Linear(width, width), nn.SiLU()]
+        super().__init__(state, context)
+        width, inputs = config.width, state + context + action
+        layers = hidden_layers(inputs, width, config.depth)
         self.change = nn.Sequential(*layers, nn.Linear(width, state))
 
     def forward(
@@ -35,3 +34,14 @@ class ResidualPredictor(Predictor):
         """The next state; sees only the newest one."""
         now = states[:, -1]
         return now + self.change(torch.cat([now, context, actions[:, -1]], -1))
+
+    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
+        """See `Predictor.along`."""
+        *inner, last = weights_of(self.change)
+        states, rows = told[..., : self.state].unbind(1), told.unbind(1)
+
+        def step(number: int) -> None:
+            change = linear(hidden(rows[number], inner), *last)
+            torch.add(states[number], change, out=states[number + 1])
+
+        return step

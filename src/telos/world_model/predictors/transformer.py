@@ -20,7 +20,7 @@ class TransformerPredictor(Predictor):
     memory = 4
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
-        super().__init__()
+        super().__init__(state, context)
         width = config.width
         self.embed = nn.Linear(state + context + action, width)
         self.age = nn.Parameter(0.02 * torch.randn(self.memory, width))
