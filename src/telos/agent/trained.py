@@ -26,7 +26,7 @@ from telos.envs.world import WorldSpec
 from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
 from telos.runtime import choose_runtime
-from telos.types import Guardrail, Objective
+from telos.types import Guardrail, Objective, Planner
 from telos.world_model import JEPA, Chart, load_world_model
 
 COSTS = ("critic", "latent")
@@ -52,6 +52,7 @@ def load_agent(
     spec: WorldSpec | None = None,
     device: str = "auto",
     deliberation: Deliberation | None = None,
+    planner: Planner | None = None,
 ) -> AgentParts:
     """Load a finished run.
 
@@ -60,6 +61,7 @@ def load_agent(
         spec: World that the agent will act in; None skips the check.
         device: auto, cpu, cuda or cuda:N.
         deliberation: Planner and budget.
+        planner: Searches in place of the one that the deliberation names.
 
     Raises:
         FileNotFoundError: If there is no such run, or its training has not finished.
@@ -85,7 +87,7 @@ def load_agent(
         return Agent(
             world_model=model,
             objective=objective_factory(critic, settings),
-            planner=make_planner(settings, model.config.action_dim),
+            planner=planner or make_planner(settings, model.config.action_dim),
             guardrails=guardrails,
             replan_every=settings.replan_every,
             imagination=memory,
