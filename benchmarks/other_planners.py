@@ -77,8 +77,7 @@ def tune(run: Path) -> None:
     """Print what every setting is worth on development episodes."""
     from others.tuning import tune as tune_at
 
-    for effort in efforts():
-        tune_at(run, effort)
+    tune_at(run, efforts()[0])
 
 
 def efforts() -> Sequence[Any]:

@@ -92,7 +92,7 @@ class _Spy:
 
     def _compare(self, found: Tensor, wanted: Tensor) -> None:
         assert found.shape == wanted.shape
-        self.largest = max(self.largest, float((found - wanted).abs().max()))
+        self.largest = max(self.largest, float((found - wanted).detach().abs().max()))
 
 
 def _solve(solver: Any, question: Question) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def _make(python: Path) -> None:
 def _without_front_door(name: str) -> None:
     """Let parts of a package be imported without all that its front door imports."""
     found = importlib.util.find_spec(name)
-    assert found is not None and found.submodule_search_locations is not None
+    assert found is not None
+    assert found.submodule_search_locations is not None
     package = types.ModuleType(name)
     package.__path__ = list(found.submodule_search_locations)
     sys.modules[name] = package

@@ -97,7 +97,7 @@ class _Several:
 
 
 def _common(effort: Effort, question: Question) -> dict[str, Any]:
-    count, horizon, action_dim = question.init.shape
+    horizon, action_dim = question.init.shape[1:]
     return {
         "nx": question.state.shape[-1],
         "noise_sigma": SIGMA**2 * torch.eye(action_dim),

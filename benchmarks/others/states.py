@@ -1,4 +1,4 @@
-"""Where decisions are timed: what an agent asks at the start of development episodes."""
+"""Where decisions are timed: what an agent asks as development episodes begin."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
-from others import mppi, rl, swm
+from others import mppi, ours, rl, swm
 from others.question import Effort, Propose, Question
 from others.states import first_question
 
-COUNT, DECISIONS = 32, 30
+COUNT, DECISIONS = 16, 15
 ELITES = (0.05, 0.1, 0.2)
 SIGMAS = (0.5, 0.7, 1.0)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
@@ -42,7 +42,7 @@ def imagined_distance(propose: Propose, question: Question) -> float:
 
 
 def tune(run: Path, effort: Effort) -> None:
-    """Print every candidate of every method, best first."""
+    """Print every setting of every method, best first; ours as they come."""
     question = first_question(run, COUNT, effort)
     found: dict[str, list[tuple[float, str]]] = {}
     for name, setting, propose in candidates(effort):
@@ -55,6 +55,8 @@ def tune(run: Path, effort: Effort) -> None:
 
 def candidates(effort: Effort) -> Iterator[tuple[str, str, Propose]]:
     """Name, settings in words, and the planner with them."""
+    for name, make in ours.PLANNERS.items():
+        yield name, "as it comes", ours.asked(make(effort))
     yield from _stable_worldmodel(effort)
     yield from _torchrl(effort)
     for mppi.SIGMA, mppi.TEMPERATURE in itertools.product(SIGMAS, TEMPERATURES):
