@@ -16,7 +16,7 @@ from torch import Tensor
 
 from others.question import Effort, Propose, Question
 
-SIGMA, TEMPERATURE = 0.5, 0.1
+SIGMA, TEMPERATURE = 0.7, 0.003
 """Standard deviation of the noise, and lambda in units of the cost."""
 
 

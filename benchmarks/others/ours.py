@@ -41,6 +41,7 @@ PLANNERS = {"telos iCEM": icem, "telos CEM": cem, "telos MPPI": mppi}
 
 def asked(planner: Planner) -> Propose:
     """A planner that is timed like any other."""
+    made: dict[int, Sequence[torch.Generator]] = {}
 
     def propose(question: Question) -> Tensor:
         clock = question.clock
@@ -49,13 +50,15 @@ def asked(planner: Planner) -> Propose:
         if clock.running:
             dynamics = TimedDynamics(dynamics, clock)
             objective = TimedObjective(objective, clock)
-        seeds = range(question.seed, question.seed + len(question.state))
+        count = len(question.state)
+        if count not in made:
+            made[count] = generators(range(count))
         plan = planner.plan(
             dynamics,
             question.state,
             objective,
             init=question.init,
-            generators=generators(seeds),
+            generators=made[count],
         )
         return plan.actions
 

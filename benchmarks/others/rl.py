@@ -20,7 +20,7 @@ from torchrl.modules import CEMPlanner, MPPIPlanner, WorldModelWrapper
 
 from others.question import Effort, Propose, Question
 
-ELITES, TEMPERATURE = 0.1, 3.0
+ELITES, TEMPERATURE = 0.05, 0.3
 """Share of candidates that count; factor on standardised advantages."""
 
 

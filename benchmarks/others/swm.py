@@ -51,10 +51,10 @@ class Chosen:
 
 
 SOLVERS = {
-    "stable-worldmodel CEM": Chosen(CEMSolver, {"var_scale": 1.0}, 0.1),
-    "stable-worldmodel iCEM": Chosen(ICEMSolver, {"var_scale": 1.0}, 0.1),
+    "stable-worldmodel CEM": Chosen(CEMSolver, {"var_scale": 0.7}, 0.1),
+    "stable-worldmodel iCEM": Chosen(ICEMSolver, {"var_scale": 0.7}, 0.05),
     "stable-worldmodel MPPI": Chosen(
-        MPPISolver, {"var_scale": 0.5, "temperature": 0.1}, 1.0
+        MPPISolver, {"var_scale": 0.5, "temperature": 0.01}, 1.0
     ),
 }
 

@@ -23,9 +23,9 @@ from others.states import first_question
 COUNT, DECISIONS = 16, 15
 ELITES = (0.05, 0.1, 0.2)
 SIGMAS = (0.5, 0.7, 1.0)
-TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
+TEMPERATURES = (0.001, 0.003, 0.01, 0.03, 0.1)
 """In the unit of the cost."""
-FACTORS = (1.0, 3.0, 10.0)
+FACTORS = (0.1, 0.3, 1.0, 3.0)
 """On standardised advantages."""
 
 
