@@ -35,10 +35,19 @@ class PlannerSolver:
         planner: Made for the horizon, and for as many numbers per step as
             ``action_dim``.
         seed: Of the environments' randomness.
+        device: Where the model wants its candidates.
     """
 
-    def __init__(self, model: CostModel, planner: Planner, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: CostModel,
+        planner: Planner,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.model, self.planner, self.seed = model, planner, seed
+        self.device = torch.device(device)
         self._scale: ActionScale | None = None
 
     def configure(self, *, action_space: Any, n_envs: int, config: Any) -> None:
@@ -95,7 +104,7 @@ class PlannerSolver:
         asked = _Asked(self.model, info_dict, count, scale)
         plan = self.planner.plan(
             asked,
-            torch.zeros(count, 1, 1),
+            torch.zeros(count, 1, 1, device=self.device),
             Terminal(_Cost()),
             [_Constraints(type(self.model).__qualname__)] if asked.guarded else [],
             init=self._init(init_action, count),
@@ -104,7 +113,7 @@ class PlannerSolver:
         self._require_shape(plan.actions)
         margins = plan.margins.get(_Constraints.name, torch.full((count,), torch.inf))
         return {
-            "actions": scale.from_unit(plan.actions),
+            "actions": scale.from_unit(plan.actions).cpu(),
             "costs": plan.cost.tolist(),
             "status": list(plan.status),
             "margins": margins.tolist(),
@@ -124,7 +133,7 @@ class PlannerSolver:
         known = self._configured.to_unit(given.detach().cpu().float()).clamp(-1.0, 1.0)
         init = torch.zeros(count, self.horizon, self.action_dim)
         init[:, : known.shape[1]] = known
-        return init
+        return init.to(self.device)
 
     def _require_shape(self, actions: Tensor) -> None:
         expected = self.horizon, self.action_dim
