@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ def efforts() -> Sequence[Any]:
 
 
 def measured(amount: Amount) -> Iterator[Row]:
-    """All rows: agreement first, because nothing else counts without it."""
+    """All rows; agreement early, because nothing else counts without it."""
+    yield from library_rows()
     yield from agreement_rows(amount)
     for effort in efforts():
         for count in (1, 32):
@@ -97,6 +99,18 @@ def measured(amount: Amount) -> Iterator[Row]:
     yield from overhead_rows(amount)
     yield from growth_rows(amount)
     yield from success_rows(amount)
+
+
+def library_rows() -> Iterator[Row]:
+    """What is compared, in which version."""
+    from others.roster import ROSTER
+    from results_file import row
+
+    counts = Counter(entry.library for entry in ROSTER.values())
+    for library, count in counts.items():
+        if library != "telos":
+            name = f"{library} {environment.version(library)}: compared"
+            yield row(name, count, "planners")
 
 
 def agreement_rows(amount: Amount) -> Iterator[Row]:

@@ -20,7 +20,6 @@ FOLDER = ROOT / "benchmarks" / "scratch" / "others-env"
 WHOLE = ("torchrl==0.14.1", "pytorch_mppi==0.9.1", "loguru")
 ALONE = ("stable-worldmodel==0.1.1",)
 """Installed without its dependencies."""
-COMPARED = ("stable-worldmodel", "torchrl", "pytorch_mppi")
 
 
 def enter() -> None:
@@ -35,9 +34,9 @@ def enter() -> None:
     os.execve(python, [str(python), *sys.argv], {**os.environ, "PYTHONPATH": path})
 
 
-def versions() -> str:
-    """What was compared, in words."""
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in COMPARED)
+def version(library: str) -> str:
+    """Of an installed library."""
+    return importlib.metadata.version(library)
 
 
 def _make(python: Path) -> None:
