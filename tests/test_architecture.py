@@ -30,7 +30,7 @@ FLOORS = (
     ("actor",),
     ("configurator", "agent"),
     ("learning", "collect", "evaluation"),
-    ("concepts", "behaviour", "federation"),
+    ("adapters", "concepts", "behaviour", "federation"),
     ("report", "serve"),
     ("cli",),
 )

@@ -14,7 +14,7 @@ from tests.actor.worlds import Point
 from tests.learning.worlds import MIXING, tiny_config, walk_spec, walks
 from torch import Tensor
 
-from telos.actor import ICEM, RandomShooting
+from telos.actor import ICEM, RandomShooting, RandomShootingConfig
 from telos.agent import Deliberation, load_agent
 from telos.agent.calibrated import (
     Calibrated,
@@ -74,6 +74,16 @@ def test_an_agent_is_loaded_and_acts(folder: Path) -> None:
     assert actions.shape == (3, 2)
     assert (np.abs(actions) <= 1).all()
     assert agent.plan.status == ("certified",) * 3
+
+
+def test_a_planner_of_ones_own_takes_the_place_of_the_named_one(folder: Path) -> None:
+    planner = RandomShooting(RandomShootingConfig(samples=7, iterations=1, horizon=3))
+    agent = load_agent(folder, planner=planner).build(())
+    agent.reset(SEEDS)
+    agent.set_goal(frames())
+    agent.act(frames())
+    assert agent.plan.actions.shape == (3, 3, 2)
+    assert agent.plan.evaluations == 7 * 3
 
 
 def test_what_was_stored_is_what_is_loaded(folder: Path) -> None:

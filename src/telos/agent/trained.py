@@ -14,6 +14,7 @@ from telos.agent.agent import Agent
 from telos.agent.calibrated import WithinCalibration, load_calibrated
 from telos.agent.planners import Deliberation, make_planner
 from telos.cost import (
+    Calibration,
     LatentGoal,
     LearnedTerrain,
     ObjectiveAlgebra,
@@ -27,7 +28,7 @@ from telos.envs.world import WorldSpec
 from telos.memory import CorrectedDynamics, Corrections, MemoryConfig
 from telos.runs import Run
 from telos.runtime import choose_runtime, laid_out
-from telos.types import Guardrail, Objective
+from telos.types import Guardrail, Objective, Planner
 from telos.world_model import JEPA, Chart, load_world_model
 
 COSTS = ("critic", "latent")
@@ -54,6 +55,7 @@ def load_agent(
     spec: WorldSpec | None = None,
     device: str = "auto",
     deliberation: Deliberation | None = None,
+    planner: Planner | None = None,
     calibrated: bool = True,
 ) -> AgentParts:
     """Load a finished run.
@@ -63,6 +65,7 @@ def load_agent(
         spec: World that the agent will act in; None skips the check.
         device: auto, cpu, cuda or cuda:N.
         deliberation: Planner and budget.
+        planner: Searches in place of the one that the deliberation names.
         calibrated: Whether to use the run's calibration, if it has one.
 
     Raises:
@@ -91,11 +94,7 @@ def load_agent(
         return Agent(
             world_model=model,
             objective=objective_factory(critic, settings),
-            planner=WithinCalibration(
-                make_planner(settings, model.config.action_dim),
-                settings.planner,
-                tuple(calibrations.values()),
-            ),
+            planner=_checked(planner, settings, model, calibrations),
             guardrails=guardrails,
             replan_every=settings.replan_every,
             imagination=memory,
@@ -107,6 +106,18 @@ def load_agent(
     buffers = {name: float(r.errors.get("q99", 0.0)) for name, r in readouts.items()}
     buffers |= {name: found.buffer for name, found in calibrations.items()}
     return AgentParts(build=build, model=model, readouts=readouts, buffers=buffers)
+
+
+def _checked(
+    planner: Planner | None,
+    settings: Deliberation,
+    model: JEPA,
+    calibrations: Mapping[str, Calibration],
+) -> Planner:
+    """The planner, which warns where it searches beyond what was calibrated."""
+    name = settings.planner if planner is None else type(planner).__name__
+    chosen = planner or make_planner(settings, model.config.action_dim)
+    return WithinCalibration(chosen, name, tuple(calibrations.values()))
 
 
 def objective_factory(

@@ -1,0 +1,1 @@
+"""Other libraries' planners on our learned model; see benchmarks/other_planners.py."""

@@ -1,0 +1,1 @@
+"""Adapters: planners and world models of other libraries beside those of telos."""
