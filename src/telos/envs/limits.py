@@ -42,7 +42,7 @@ class Within:
     """In the unit of the label."""
 
     def margin(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """(B,) smallest distance to a bound; extremes of a straight way are its ends."""
+        """(B,) smallest distance to a bound; a straight way is nearest at an end."""
         return self.size - np.maximum(np.abs(start), np.abs(end)).max(-1)
 
     def entry(self, index: int) -> dict[str, Any]:

@@ -8,11 +8,13 @@ are exact. At the edge of the floor the point stops; along it, it slides.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster
+from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster, empty_floor
 
 FLOOR = 1.0
 """Half the side of the floor, metres."""
@@ -22,6 +24,8 @@ SECONDS = 0.1
 """Duration of a step: 20 of them are 2 s, in which 4 m can be crossed from rest."""
 DOT = 0.06
 """Radius of the drawn point, metres: two pixels."""
+EDGE = 0.01
+"""Half the thickness of the drawn edge of the floor, metres."""
 VIEW = 1.1
 """Half the side of what an image shows, metres."""
 
@@ -36,21 +40,29 @@ def step(states: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([held, velocity], -1)
 
 
-def draw(positions: np.ndarray, x: np.ndarray, y: np.ndarray, radius: np.ndarray):
-    """(B, 64, 64, 3) uint8 images of points at (B, 2), over N discs with fields (B, N).
+def floor(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """(B, 64, 64, 3) uint8 images of floors with N discs, fields (B, N), y upwards.
 
-    A disc of radius 0 is not drawn. Metres, y upwards.
+    Nothing is drawn of a disc whose radius is 0.
     """
-    raster = Raster(len(positions), (-VIEW, -VIEW), 2 * VIEW)
-    corners = [np.array([[a, b]]) * (FLOOR + DOT) for a, b in _ROUND]
-    for first, second in zip(corners, corners[1:] + corners[:1], strict=True):
-        ends = (np.repeat(end, len(positions), 0) for end in (first, second))
-        raster.bar(*ends, np.full(1, 0.01), WALL_COLOUR)
+    num = len(radius)
+    raster = Raster(empty_floor(num), (-VIEW, -VIEW), 2 * VIEW)
+    for first, second in pairwise(_ROUND):
+        start, end = (np.full((num, 2), corner) for corner in (first, second))
+        raster.bar(start, end, EDGE, WALL_COLOUR)
     for index in range(radius.shape[1]):
         centre = np.stack([x[:, index], y[:, index]], -1)
         raster.disc(centre, radius[:, index], ZONE_COLOUR)
+    return raster.pixels()
+
+
+def draw(positions: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """(B, 64, 64, 3) uint8 images of points at (B, 2) on floors."""
+    raster = Raster(background, (-VIEW, -VIEW), 2 * VIEW)
     raster.disc(positions, np.full(1, DOT), DOT_COLOUR)
     return raster.pixels()
 
 
-_ROUND = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+_RIM = FLOOR + DOT
+_ROUND = ((-_RIM, -_RIM), (_RIM, -_RIM), (_RIM, _RIM), (-_RIM, _RIM), (-_RIM, -_RIM))
+"""Corners of the drawn edge: the point's centre stops where its disc touches it."""

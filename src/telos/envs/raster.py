@@ -14,6 +14,12 @@ ZONE_COLOUR = np.array([0.95, 0.72, 0.45], np.float32)
 """Of a forbidden place where one is drawn: far from the agent's colour."""
 
 
+def empty_floor(num_images: int) -> np.ndarray:
+    """(B, 64, 64, 3) uint8 images of nothing."""
+    colour = np.rint(255 * FLOOR_COLOUR).astype(np.uint8)
+    return np.broadcast_to(colour, (num_images, SIZE, SIZE, 3))
+
+
 class Raster:
     """B square images of a part of the plane, y upwards; what is drawn last is on top.
 
@@ -21,48 +27,55 @@ class Raster:
     centre to its edge, so that a shape can be located between pixels.
     """
 
-    def __init__(self, num_images: int, low: tuple[float, float], side: float) -> None:
-        """Begin with empty floor.
+    def __init__(
+        self, background: np.ndarray, low: tuple[float, float], side: float
+    ) -> None:
+        """Begin with a copy of images.
 
         Args:
-            num_images: B.
+            background: (B, 64, 64, 3) uint8.
             low: x and y of the lower left corner of the image, world units.
             side: Side of the image, world units.
         """
         self._pixel = side / SIZE
-        middle = (np.arange(SIZE, dtype=np.float32) + 0.5) * np.float32(self._pixel)
-        self._x, self._y = low[0] + middle, (low[1] + middle)[::-1, None]
-        shape = (num_images, SIZE, SIZE, 3)
-        self._images = np.broadcast_to(FLOOR_COLOUR, shape).copy()
+        middle = ((np.arange(SIZE) + 0.5) * self._pixel).astype(np.float32)
+        self._x, self._y = low[0] + middle, (low[1] + middle)[::-1]
+        self._images = np.array(background, order="C")
 
     def disc(self, centre: np.ndarray, radius: np.ndarray, colour: np.ndarray) -> None:
-        """Draw discs at (B, 2) with radii (B,); a radius of 0 draws nothing."""
-        self.bar(centre, centre, radius, colour)
+        """Draw discs at (B, 2) with radii (B,) or (1,); 0 draws nothing."""
+        centre = centre.astype(np.float32)
+        dx = (self._x - centre[:, :1]) ** 2
+        dy = (self._y - centre[:, 1:]) ** 2
+        self._blend(dx[:, None] + dy[:, :, None], radius, colour)
 
     def bar(
-        self,
-        start: np.ndarray,
-        end: np.ndarray,
-        half: np.ndarray,
-        colour: np.ndarray,
+        self, start: np.ndarray, end: np.ndarray, half: float, colour: np.ndarray
     ) -> None:
-        """Draw segments between (B, 2) points, (B,) ``half`` thick to either side."""
-        start, end = start.astype(np.float32), end.astype(np.float32)
-        half = np.broadcast_to(half, len(start)).astype(np.float32)[:, None, None]
-        dx, dy = (self._x - _row(start, 0)), (self._y - _row(start, 1))
-        along = end - start
-        length2 = np.maximum((along**2).sum(-1), 1e-12)[:, None, None]
-        time = (dx * _row(along, 0) + dy * _row(along, 1)) / length2
-        time = np.clip(time, 0.0, 1.0)
-        dx, dy = dx - time * _row(along, 0), dy - time * _row(along, 1)
-        inside = (half - np.sqrt(dx**2 + dy**2)) / np.float32(self._pixel)
-        cover = np.where(half > 0, np.clip(0.5 + inside, 0.0, 1.0), 0.0)[..., None]
-        self._images += cover * (colour - self._images)
+        """Draw segments between (B, 2) points, ``half`` thick to either side."""
+        start, along = start.astype(np.float32), (end - start).astype(np.float32)
+        dx = (self._x - start[:, :1])[:, None]
+        dy = (self._y - start[:, 1:])[:, :, None]
+        ax, ay = along[:, 0, None, None], along[:, 1, None, None]
+        length2 = np.maximum(ax**2 + ay**2, np.float32(1e-12))
+        time = np.clip((dx * ax + dy * ay) / length2, 0.0, 1.0)
+        distance2 = (dx - time * ax) ** 2 + (dy - time * ay) ** 2
+        self._blend(distance2, np.full(1, half), colour)
 
     def pixels(self) -> np.ndarray:
         """(B, 64, 64, 3) uint8."""
-        return np.rint(255 * self._images).astype(np.uint8)
+        return self._images
 
-
-def _row(points: np.ndarray, index: int) -> np.ndarray:
-    return points[:, index, None, None]
+    def _blend(
+        self, distance2: np.ndarray, reach: np.ndarray, colour: np.ndarray
+    ) -> None:
+        """Cover what is within ``reach`` (B,) or (1,), by squared distances."""
+        reach = np.broadcast_to(reach, len(distance2)).astype(np.float32)
+        outer = np.where(reach > 0, reach + 0.5 * self._pixel, 0.0).astype(np.float32)
+        touched = np.flatnonzero(distance2 < outer[:, None, None] ** 2)
+        inside = reach[touched // SIZE**2] - np.sqrt(distance2.reshape(-1)[touched])
+        cover = np.clip(0.5 + inside / self._pixel, 0.0, 1.0)[:, None]
+        flat = self._images.reshape(-1, 3)
+        under = flat[touched].astype(np.float32)
+        over = under + cover * (255 * colour - under)
+        flat[touched] = np.rint(over).astype(np.uint8)

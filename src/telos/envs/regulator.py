@@ -64,11 +64,10 @@ def regulate(
 ) -> Regulator:
     """Solve the Riccati equation at every target (B, D) with its action (B, A)."""
     q, r = np.diag(weights.state), weights.effort * np.eye(rest.shape[1])
+    slopes = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)))
+    states, actions = slopes(torch.from_numpy(target), torch.from_numpy(rest))
     gains, values = [], []
-    for state, action in zip(target, rest, strict=True):
-        given = torch.from_numpy(state), torch.from_numpy(action)
-        jacobians = torch.autograd.functional.jacobian(step, given)
-        f, g = (jacobian.numpy() for jacobian in jacobians)
+    for f, g in zip(states.numpy(), actions.numpy(), strict=True):
         value = solve_discrete_are(f, g, q, r)
         gains.append(np.linalg.solve(r + g.T @ value @ g, g.T @ value @ f))
         values.append(value)

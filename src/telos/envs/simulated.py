@@ -150,7 +150,8 @@ class SimulatedWorld(ABC):
         return self._states[:, None].copy()
 
     def close(self) -> None:
-        """Nothing to release."""
+        """End the episodes; there is nothing to release."""
+        self._states = self._states[:0]
 
     @abstractmethod
     def _begin(self, seeds: Sequence[int]) -> np.ndarray:

@@ -26,7 +26,7 @@ class VisitPolicy:
         regulator_of: Callable[[np.ndarray], Regulator],
         body: Body,
     ) -> None:
-        """Take what draws a state of rest (D,), and regulates towards (N, D) of them."""
+        """Take what draws a state of rest (D,) and what regulates towards (N, D)."""
         self._sample, self._regulator_of, self._body = sample, regulator_of, body
 
     def reset(self, seeds: Sequence[int]) -> None:

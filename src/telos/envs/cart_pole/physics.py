@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster
+from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster, empty_floor
 
 GRAVITY = 9.81
 """m/s^2."""
@@ -29,8 +29,8 @@ SECONDS = 0.05
 """Duration of a step."""
 VIEW = 1.7
 """Half the side of what an image shows, metres."""
-RAIL = -0.6
-"""Height of the rail in the image, metres from its middle."""
+MIDDLE = 0.6
+"""Height of the middle of an image above the rail, metres."""
 
 
 def step(states: Tensor, actions: Tensor) -> Tensor:
@@ -57,10 +57,10 @@ def tip(states: np.ndarray) -> np.ndarray:
 def draw(states: np.ndarray, end: float) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of (B, 4) states on a rail that ends at +-``end``."""
     num, pivot = len(states), np.stack([states[:, 0], np.zeros(len(states))], -1)
-    raster = Raster(num, (-VIEW, RAIL - VIEW), 2 * VIEW)
+    raster = Raster(empty_floor(num), (-VIEW, MIDDLE - VIEW), 2 * VIEW)
     left, right = np.full((num, 2), [-end, 0.0]), np.full((num, 2), [end, 0.0])
-    raster.bar(left, right, np.full(1, 0.02), ZONE_COLOUR)
+    raster.bar(left, right, 0.02, ZONE_COLOUR)
     half = np.array([0.12, 0.0])
-    raster.bar(pivot - half, pivot + half, np.full(1, 0.08), WALL_COLOUR)
-    raster.bar(pivot, tip(states), np.full(1, 0.04), DOT_COLOUR)
+    raster.bar(pivot - half, pivot + half, 0.08, WALL_COLOUR)
+    raster.bar(pivot, tip(states), 0.04, DOT_COLOUR)
     return raster.pixels()

@@ -95,6 +95,8 @@ class Discs(SimulatedWorld):
         centres = np.stack([p.centres for p in self._placements])
         self._x, self._y = centres[..., 0], centres[..., 1]
         self._radius = np.stack([p.radii for p in self._placements])
+        shown = self._radius if self._visible else 0.0 * self._radius
+        self._background = point_mass.floor(self._x, self._y, shown)
         return _at_rest(np.stack([p.start for p in self._placements]))
 
     def _limits(self) -> tuple[Limit, ...]:
@@ -125,9 +127,8 @@ class Discs(SimulatedWorld):
         return np.concatenate(parts, -1).astype(np.float64)
 
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        shown = self._radius if self._visible else np.zeros((len(states), 0))
         return {
-            "pixels": point_mass.draw(states[:, :2], self._x, self._y, shown),
+            "pixels": point_mass.draw(states[:, :2], self._background),
             "state": states.astype(np.float32),
         }
 

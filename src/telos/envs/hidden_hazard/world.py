@@ -123,6 +123,8 @@ class HiddenHazard(SimulatedWorld):
         self._placements = [place(seed, *known) for seed in seeds]
         self._hazards = np.stack([p.places[p.mode] for p in self._placements])
         self._revealed = np.zeros(len(seeds), bool)
+        x, y = self._hazards[:, :1], self._hazards[:, 1:]
+        self._floors = [point_mass.floor(x, y, r + 0.0 * x) for r in (0.0, RADIUS)]
         starts = np.stack([p.start for p in self._placements])
         return np.concatenate([starts, np.zeros_like(starts)], -1)
 
@@ -160,11 +162,11 @@ class HiddenHazard(SimulatedWorld):
 
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
         known = self._revealed[:, None].astype(float)
-        drawn = RADIUS * known
-        x, y = self._hazards[:, :1], self._hazards[:, 1:]
+        shown = self._revealed[:, None, None, None]
+        background = np.where(shown, self._floors[1], self._floors[0])
         numbers = np.concatenate([states, known, known * self._hazards], -1)
         return {
-            "pixels": point_mass.draw(states[:, :2], x, y, drawn),
+            "pixels": point_mass.draw(states[:, :2], background),
             "state": numbers.astype(np.float32),
         }
 
@@ -176,8 +178,8 @@ def _check(places: int, probability: float, reveal_radius: float) -> None:
         raise ValueError(f"probability is {probability}: expected it between 0 and 1.")
     if not RADIUS < reveal_radius < min(ASIDE, HALF_WAY):
         raise ValueError(
-            f"reveal_radius is {reveal_radius}: expected more than {RADIUS}, the radius "
-            f"of the hazard, and less than {ASIDE}, or nothing would be hidden."
+            f"reveal_radius is {reveal_radius}: expected more than {RADIUS}, the "
+            f"hazard's own, and less than {ASIDE}, or nothing would be hidden."
         )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from telos.envs.exact import ExactStep
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, Raster
+from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, Raster, empty_floor
 
 GRAVITY = 9.81
 """m/s^2; as a torque on the level arm also N m."""
@@ -47,8 +47,8 @@ def tip(angle: np.ndarray) -> np.ndarray:
 
 def draw(angle: np.ndarray) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of pendulums at (B,) angles."""
-    raster = Raster(len(angle), (-VIEW, -VIEW), 2 * VIEW)
+    raster = Raster(empty_floor(len(angle)), (-VIEW, -VIEW), 2 * VIEW)
     pivot, end = np.zeros((len(angle), 2)), tip(angle)
-    raster.bar(pivot, end, np.full(1, 0.04), WALL_COLOUR)
+    raster.bar(pivot, end, 0.04, WALL_COLOUR)
     raster.disc(end, np.full(1, 0.12), DOT_COLOUR)
     return raster.pixels()

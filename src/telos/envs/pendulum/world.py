@@ -72,7 +72,7 @@ class Pendulum(SimulatedWorld):
         super().__init__(num_envs, spec, physics.stepper(torque))
 
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
-        """(B,) rad: angle to the goal, and a tenth of a second of speed, as one norm."""
+        """(B,) norm of the angle to the goal and a tenth of a second of speed, rad."""
         angle = physics.wrapped(labels["angle"] - goal.labels["angle"])
         return np.hypot(angle, AHEAD * (labels["speed"] - goal.labels["speed"]))
 
