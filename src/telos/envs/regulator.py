@@ -64,16 +64,34 @@ def regulate(
 ) -> Regulator:
     """Solve the Riccati equation at every target (B, D) with its action (B, A)."""
     q, r = np.diag(weights.state), weights.effort * np.eye(rest.shape[1])
-    slopes = torch.func.vmap(torch.func.jacrev(step, argnums=(0, 1)))
-    states, actions = slopes(torch.from_numpy(target), torch.from_numpy(rest))
+    states, actions = _slopes(step, target, rest)
     gains, values = [], []
-    for f, g in zip(states.numpy(), actions.numpy(), strict=True):
-        value = solve_discrete_are(f, g, q, r)
+    # Where slopes do not depend on the target, one solution serves the batch.
+    solved: dict[bytes, np.ndarray] = {}
+    for f, g in zip(states, actions, strict=True):
+        key = f.tobytes() + g.tobytes()
+        if key not in solved:
+            solved[key] = solve_discrete_are(f, g, q, r)
+        value = solved[key]
         gains.append(np.linalg.solve(r + g.T @ value @ g, g.T @ value @ f))
         values.append(value)
     return Regulator(
         target=target, rest=rest, gain=np.stack(gains), value=np.stack(values)
     )
+
+
+def _slopes(
+    step: ExactStep, target: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives (B, D, D) by the state and (B, D, A) by the action."""
+    given = tuple(torch.from_numpy(x).requires_grad_(True) for x in (target, rest))
+    after = step(*given).sum(0)  # rows are independent, so sums keep them apart
+    rows = [
+        torch.autograd.grad(each, given, retain_graph=True, materialize_grads=True)
+        for each in after
+    ]
+    by_state, by_action = (torch.stack(column, 1) for column in zip(*rows, strict=True))
+    return by_state.numpy(), by_action.numpy()
 
 
 class RegulatorObjective:

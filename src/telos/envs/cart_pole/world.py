@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from telos.envs.cart_pole import physics
 from telos.envs.checks import check_positive
 from telos.envs.limits import Limit, Within
 from telos.envs.raster import SIZE
-from telos.envs.regulator import Regulator, RegulatorPolicy, Weights
+from telos.envs.regulator import Body, Regulator, RegulatorPolicy, Weights
 from telos.envs.simulated import SimulatedWorld
 from telos.envs.world import Foresight, Goal, StreamSpec, WorldSpec
 from telos.types import Policy, Streams
@@ -22,6 +25,8 @@ APART = 0.5
 """Shortest distance of start and goal, metres."""
 LEAN = 0.05
 """Poles start leaning by at most this, rad."""
+REACH = 0.4
+"""Error of the cart's place that feedback acts on, at most, metres."""
 END = 1.5
 """Where the rail ends, metres from its middle: an episode does too."""
 FALLEN = np.pi / 2
@@ -101,6 +106,10 @@ class CartPole(SimulatedWorld):
         """The linear-quadratic regulator; it keeps the pole up and knows no limits."""
         return super().greedy(goal)
 
+    @property
+    def _body(self) -> Body:
+        return replace(super()._body, error=_within_reach)
+
     def _begin(self, seeds: Sequence[int]) -> np.ndarray:
         rngs = [np.random.default_rng([seed, 0]) for seed in seeds]
         states = np.stack([self._place(rng) for rng in rngs])
@@ -137,6 +146,16 @@ class CartPole(SimulatedWorld):
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
         pixels = physics.draw(states, END)
         return {"pixels": pixels, "state": states.astype(np.float32)}
+
+
+def _within_reach(apart: Tensor) -> Tensor:
+    """Errors (..., 4) of which the cart's is cut off.
+
+    A regulator that saw the whole way would push harder than its bounds allow, and
+    drop the pole.
+    """
+    cart = apart[..., :1].clamp(-REACH, REACH)
+    return torch.cat([cart, apart[..., 1:]], -1)
 
 
 def _without_pole(targets: np.ndarray) -> Regulator:

@@ -10,7 +10,7 @@ HALF_WAY = 0.75
 """Half the distance of start and target, metres."""
 ASIDE = 0.7
 """Distance of the harmless places from the middle of the way, metres."""
-RADIUS = 0.2
+RADIUS = 0.25
 """Of the hazard, metres."""
 MOST_PLACES = 3
 """One in the way and one on either side of it."""

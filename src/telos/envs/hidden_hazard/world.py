@@ -72,7 +72,7 @@ class HiddenHazard(SimulatedWorld):
             places: M, 2 or 3, where the hazard may lie.
             probability: That it lies in the way.
             reveal_radius: Distance from a place within which it is seen, metres; more
-                than the hazard's own 0.2, less than the 0.7 between places.
+                than the hazard's own 0.25, less than the 0.7 between places.
             max_steps: Usual step limit; the world itself never stops.
 
         Raises:
