@@ -61,7 +61,7 @@ class CartPole(SimulatedWorld):
         num_envs: int = 1,
         *,
         track: float = 1.2,
-        angle_limit: float = 0.25,
+        angle_limit: float = 0.15,
         max_steps: int = MAX_STEPS,
     ) -> None:
         """Build B carts; call ``reset`` before anything else.
