@@ -55,7 +55,7 @@ def rows_of(
             n=n,
             low=violated.low,
             high=violated.high,
-            target=f"{100 * theory:.2g} % (theory)",
+            target=f"{100 * theory:.3g} % (theory)",
             met=violated.low <= theory <= violated.high,
         ),
         row(
