@@ -16,6 +16,7 @@ from telos.cost import (
     ObjectiveAlgebra,
     identity_readout,
 )
+from telos.envs.pendulum.physics import stepper
 from telos.types import Guardrail, Objective, Trajectory
 from telos.world_model import FunctionDynamics
 
@@ -83,21 +84,14 @@ def disc(name: str, height: float) -> Problem:
     )
 
 
-def pendulum_step(x: Tensor, a: Tensor) -> Tensor:
-    """An upright pendulum (angle in rad, speed in rad/s) pushed by a torque; 20 Hz."""
-    angle, speed = x[..., 0], x[..., 1]
-    speed = speed + 0.05 * (9.81 * torch.sin(angle) + 12.0 * a[..., 0])
-    return torch.stack([angle + 0.05 * speed, speed], -1)
-
-
 def pendulum() -> Problem:
-    """Set it upright without ever turning faster than a limit."""
+    """The world `pendulum`, set upright without ever turning faster than a limit."""
     speed = identity_readout(2, [1], unit="rad/s")
     spread = torch.tensor([0.3, 0.1])
     centre = torch.tensor([0.5, 0.0])
     return Problem(
         name="pendulum, speed limit",
-        step=pendulum_step,
+        step=stepper(torque=12.0),
         objective=Regulate([0.0, 0.0], running=0.1, effort=0.01),
         guardrails=[Bound(readout=speed, low=-0.8, high=0.8)],
         horizon=20,

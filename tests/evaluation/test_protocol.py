@@ -11,6 +11,16 @@ from telos.config import save_json
 from telos.evaluation.protocol import load_protocol, protocol_names
 
 SHIPPED = (
+    "cart-pole",
+    "cart-pole-free",
+    "discs-beside",
+    "discs-between",
+    "discs-between-free",
+    "discs-field",
+    "hidden-hazard",
+    "hidden-hazard-free",
+    "pendulum",
+    "pendulum-free",
     "rooms-fixed-strict",
     "rooms-random",
     "rooms-random-500",
@@ -21,6 +31,16 @@ SHIPPED = (
 
 
 HASHES = {
+    "cart-pole": "b6629ff1a855543a",
+    "cart-pole-free": "724a619e24baf9b3",
+    "discs-beside": "32429366035a2d44",
+    "discs-between": "648c4e0615cec35e",
+    "discs-between-free": "6992ae33b1d9b856",
+    "discs-field": "ec6dd494914b0235",
+    "hidden-hazard": "74069967d8b11571",
+    "hidden-hazard-free": "2916be912412d400",
+    "pendulum": "0872bdb5cdcef6e1",
+    "pendulum-free": "b8744446e6dfff14",
     "rooms-fixed-strict": "bb0c45a6b75ed94d",
     "rooms-random": "5928acff56686bd3",
     "rooms-random-500": "a3efc64749fc0514",

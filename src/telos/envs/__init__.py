@@ -10,6 +10,7 @@ from telos.envs.catalogue import list_worlds as list_worlds
 from telos.envs.catalogue import make_world as make_world
 from telos.envs.errors import NotOfferedError as NotOfferedError
 from telos.envs.random_policy import RandomPolicy as RandomPolicy
+from telos.envs.world import Foresight as Foresight
 from telos.envs.world import Goal as Goal
 from telos.envs.world import GoalWorld as GoalWorld
 from telos.envs.world import Step as Step

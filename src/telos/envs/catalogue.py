@@ -50,6 +50,34 @@ _POINT_MAZE = WorldEntry(
     factory="telos.envs.point_maze:PointMaze",
     success="within 0.5 m of the goal",
 )
+_DISCS = WorldEntry(
+    id="discs",
+    aliases=(),
+    summary="a point mass and discs to stay out of; one beside, one between, a field",
+    factory="telos.envs.discs:Discs",
+    success="within 0.1 m of the goal",
+)
+_PENDULUM = WorldEntry(
+    id="pendulum",
+    aliases=(),
+    summary="swing up and hold by a bounded torque, never faster than a limit",
+    factory="telos.envs.pendulum:Pendulum",
+    success="within 0.15 rad of the goal, a tenth of a second of speed included",
+)
+_CART_POLE = WorldEntry(
+    id="cart-pole",
+    aliases=(),
+    summary="move a cart, keep its pole upright, stay on the track",
+    factory="telos.envs.cart_pole:CartPole",
+    success="both ends of the pole within 0.1 m of where they should be",
+)
+_HIDDEN_HAZARD = WorldEntry(
+    id="hidden-hazard",
+    aliases=(),
+    summary="a point mass, and a disc that may be in the way and is seen too late",
+    factory="telos.envs.hidden_hazard:HiddenHazard",
+    success="within 0.1 m of the goal",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -57,18 +85,26 @@ _GYMNASIUM = WorldEntry(
     factory="telos.envs.gymnasium_world:GymnasiumWorld",
     success="named by the protocol, in the unit of the state",
 )
+_OWN = (
+    _TWO_ROOMS,
+    _DISCS,
+    _HIDDEN_HAZARD,
+    _PENDULUM,
+    _CART_POLE,
+    _POINT_MAZE,
+)
 
 
 def list_worlds() -> tuple[WorldEntry, ...]:
     """All worlds; the last one stands for every gymnasium environment."""
-    return _TWO_ROOMS, _POINT_MAZE, _GYMNASIUM
+    return *_OWN, _GYMNASIUM
 
 
 def make_world(env_id: str, num_envs: int = 1, **options: object) -> GoalWorld:
     """Make a batched world.
 
     Args:
-        env_id: ``two-rooms``, ``point-maze``, a PointMaze id of gymnasium-robotics,
+        env_id: A world of ``list_worlds``, a PointMaze id of gymnasium-robotics,
             ``gym:<id>`` or any id that is registered with gymnasium.
         num_envs: B, the number of environments.
         **options: Of the world's class, as stored in ``WorldSpec.options``.
@@ -77,12 +113,11 @@ def make_world(env_id: str, num_envs: int = 1, **options: object) -> GoalWorld:
         ValueError: If the id or an option is unknown; close matches are named.
         ImportError: If the world needs a package that is not installed.
     """
-    if env_id in (_TWO_ROOMS.id, *_TWO_ROOMS.aliases):
-        return _build(_TWO_ROOMS, num_envs, options)
-    if env_id == _POINT_MAZE.id:
-        return _build(_POINT_MAZE, num_envs, options)
     if env_id.startswith(MAZE_PREFIX):
         return _build(_POINT_MAZE, num_envs, {"maze_id": env_id, **options})
+    for entry in _OWN:
+        if env_id in (entry.id, *entry.aliases):
+            return _build(entry, num_envs, options)
     name = env_id.removeprefix(GYM_PREFIX)
     if not _is_registered(name):
         raise ValueError(_unknown(env_id))
@@ -120,7 +155,8 @@ def _unknown(env_id: str) -> str:
     near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(repr(names[n]) for n in near)}?" if near else ""
     return (
-        f"unknown environment {env_id!r}.{hint} Choose two-rooms, point-maze or "
-        "gym:<any registered gymnasium id>. To use your own, register it with "
+        f"unknown environment {env_id!r}.{hint} Choose "
+        f"{', '.join(entry.id for entry in _OWN)} or gym:<any registered gymnasium id>."
+        " To use your own, register it with "
         "gymnasium in a module and say 'gym:your_module:YourEnv-v0'."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 import numpy as np
 
@@ -19,6 +19,21 @@ def check_count(name: str, given: int) -> None:
     """Raise a ValueError unless a count is at least 1."""
     if given < 1:
         raise ValueError(f"{name} is {given}: expected at least 1.")
+
+
+def check_positive(name: str, given: float) -> None:
+    """Raise a ValueError unless a quantity is finite and greater than 0."""
+    if not (np.isfinite(given) and given > 0):
+        raise ValueError(f"{name} is {given}: expected a positive number.")
+
+
+def check_started(episodes: Sized) -> None:
+    """Raise a ValueError unless there is something of a running episode."""
+    if not len(episodes):
+        raise ValueError(
+            "no episode is running: call reset(seeds) with one seed per environment "
+            "first."
+        )
 
 
 def check_actions(actions: np.ndarray, num_envs: int, action_dim: int) -> np.ndarray:

@@ -8,7 +8,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from telos.envs.checks import check_actions, check_count, check_option, check_seeds
+from telos.envs.checks import (
+    check_actions,
+    check_count,
+    check_option,
+    check_seeds,
+    check_started,
+)
 from telos.envs.errors import NotOfferedError
 from telos.envs.gymnasium_copies import Maker, rendered
 from telos.envs.gymnasium_spaces import action_bounds, flatten, is_image, state_width
@@ -101,7 +107,7 @@ class GymnasiumWorld:
 
     def step(self, actions: np.ndarray) -> Step:
         """Advance by (B, A) actions, clipped to the bounds; ended ones stand still."""
-        self._check_started()
+        check_started(self._frames)
         actions = check_actions(actions, self._num_envs, self._spec.action_dim)
         for index in np.flatnonzero(~self._done):
             self._frames[index], self._done[index] = self._advance(
@@ -126,7 +132,7 @@ class GymnasiumWorld:
         Raises:
             ValueError: If the rule is unknown or a reset does not follow from its seed.
         """
-        self._check_started()
+        check_started(self._frames)
         check_option("goal rule", rule, self.goal_rules)
         seeds = check_seeds(seeds, self._num_envs)
         env = self._make()
@@ -259,13 +265,6 @@ class GymnasiumWorld:
                 f"{self._spec.id} does not start equally when it is reset twice with "
                 f"seed {self._seeds[index]}: recorded goals would be out of reach. "
                 "Make its reset draw from self.np_random only."
-            )
-
-    def _check_started(self) -> None:
-        if not self._frames:
-            raise ValueError(
-                "no episode is running: call reset(seeds) with one seed per "
-                "environment first."
             )
 
 

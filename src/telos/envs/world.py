@@ -27,6 +27,23 @@ class StreamSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Foresight:
+    """How far, wide and long to search with a world's exact dynamics."""
+
+    horizon: int = 20
+    """Steps: far enough to see the way around what is forbidden, which the metric of
+    most worlds does not know, and to stop before it."""
+    sigma: float = 0.8
+    """Spread of the first candidates, in shares of the largest action."""
+    samples: int = 64
+    """Candidates of the first iteration."""
+    iterations: int = 3
+    """Rounds of candidates; more where an action has a long effect."""
+    futures: int = 1
+    """Draws of what is hidden that a plan must face; 1 where nothing is random."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorldSpec:
     """Everything that a dataset or a checkpoint must know of a world."""
 
@@ -40,6 +57,8 @@ class WorldSpec:
     max_steps: int
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments that rebuild the world, renderer flags included."""
+    foresight: Foresight = field(default_factory=Foresight)
+    """How the ceiling plans here."""
 
     @property
     def action_dim(self) -> int:

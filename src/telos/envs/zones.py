@@ -163,11 +163,12 @@ def zone_limits(zone: Zone | None, num_envs: int) -> list[list[dict[str, Any]]]:
     """The zone of each of B environments as an entry of a zones file."""
     if zone is None:
         return [[] for _ in range(num_envs)]
-    return [[_entry(zone, index)] for index in range(num_envs)]
+    return [[zone_entry(zone, index)] for index in range(num_envs)]
 
 
-def _entry(zone: Zone, index: int) -> dict[str, Any]:
-    named = {"quantity": "position", "name": "zone"}
+def zone_entry(zone: Zone, index: int, label: str = "position") -> dict[str, Any]:
+    """The zone of one environment as an entry of a zones file, on a label."""
+    named = {"quantity": label, "name": "zone"}
     value = {f.name: float(getattr(zone, f.name)[index]) for f in fields(zone)}
     if isinstance(zone, Disc):
         centre = [value["x"], value["y"]]

@@ -10,16 +10,13 @@ import torch
 from telos.actor.icem import ICEM, ICEMConfig
 from telos.cost.readout import ReadOut, identity_readout
 from telos.data.actions import ActionScale
-from telos.envs.world import Goal, GoalWorld, Step
+from telos.envs.world import Goal, GoalWorld, Step, WorldSpec
 from telos.evaluation.results import Decision
 from telos.evaluation.zones import guardrails_of
 from telos.types import Guardrail, Plan
 
 REPLAN_EVERY = 4
 """Steps executed per plan: with exact dynamics what was planned is what happens."""
-HORIZON, SIGMA = 20, 0.8
-"""Far and wide enough to see the way around a zone. The metric knows no zones: with
-a horizon of 10 steps a sixth of the episodes ended in front of one."""
 BUFFER = 0.05
 """Kept from a limit, so that rounding never violates it, world units."""
 
@@ -46,7 +43,7 @@ class ExactActor:
             config: Of the search.
         """
         self._world, self._guarded = world, guarded
-        self._planner = ICEM(config or _search_of(world.spec.action_dim))
+        self._planner = ICEM(config or search_of(world.spec))
         self._scale = ActionScale(world.spec.action_low, world.spec.action_high)
         self._plan: Plan | None = None
         self._age = 0
@@ -91,8 +88,17 @@ class ExactActor:
         return guardrails_of(self._world.limits(), readouts, buffers)
 
 
-def _search_of(action_dim: int) -> ICEMConfig:
-    return ICEMConfig(action_dim=action_dim, horizon=HORIZON, sigma=SIGMA)
+def search_of(spec: WorldSpec) -> ICEMConfig:
+    """How the ceiling searches in a world."""
+    foresight = spec.foresight
+    return ICEMConfig(
+        action_dim=spec.action_dim,
+        horizon=foresight.horizon,
+        sigma=foresight.sigma,
+        samples=foresight.samples,
+        iterations=foresight.iterations,
+        futures=foresight.futures,
+    )
 
 
 def exact_readouts(world: GoalWorld, behind: int = 0) -> dict[str, ReadOut]:

@@ -10,6 +10,10 @@ Range = tuple[float, float, float, float]
 EXTENTS: dict[str, Range] = {
     "two-rooms": (0.0, 64.0, 0.0, 64.0),
     "point-maze": (-2.0, 2.0, 2.0, -2.0),
+    "discs": (-1.1, 1.1, 1.1, -1.1),
+    "hidden-hazard": (-1.1, 1.1, 1.1, -1.1),
+    "pendulum": (-1.25, 1.25, 1.25, -1.25),
+    "cart-pole": (-1.7, 1.7, 2.3, -1.1),
 }
 """By world id; point-maze is the U-shaped one, 5 cells wide with half its rim shown."""
 

@@ -8,7 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from telos.envs.checks import check_actions, check_count, check_option, check_seeds
+from telos.envs.checks import (
+    check_actions,
+    check_count,
+    check_option,
+    check_seeds,
+    check_started,
+)
 from telos.envs.errors import NotOfferedError
 from telos.envs.exact import PathObjective
 from telos.envs.mixture import MixturePolicy
@@ -123,7 +129,7 @@ class PointMaze:
 
     def step(self, actions: np.ndarray) -> Step:
         """Apply B forces (B, 2), clipped to [-1, 1]."""
-        self._check_started()
+        check_started(self._states)
         actions = np.clip(check_actions(actions, self._num_envs, 2), -1.0, 1.0)
         previous = self._positions()
         for state, action in zip(self._states, actions, strict=True):
@@ -132,19 +138,19 @@ class PointMaze:
 
     def layout(self) -> list[dict[str, float]]:
         """The zone of each running episode, metres; the maze itself is fixed."""
-        self._check_started()
+        check_started(self._states)
         if self._zone is None:
             return [{} for _ in self._states]
         return [zone_factors(self._zone, index) for index in range(self._num_envs)]
 
     def limits(self) -> list[list[dict[str, Any]]]:
         """The zone of each running episode, if there are zones."""
-        self._check_started()
+        check_started(self._states)
         return zone_limits(self._zone, self._num_envs)
 
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
         """Goals at rest: ``random`` free places, or ``far``: at least 2.5 m to go."""
-        self._check_started()
+        check_started(self._states)
         check_option("goal rule", rule, self.goal_rules)
         seeds = check_seeds(seeds, self._num_envs)
         rows = zip(seeds, self._positions(), strict=True)
@@ -204,7 +210,7 @@ class PointMaze:
 
     def simulator(self, goal: Goal) -> tuple[Dynamics, Objective]:
         """MuJoCo itself, about 10 000 steps a second, and the true path length."""
-        self._check_started()
+        check_started(self._states)
         target = goal.labels["position"].astype(np.float64)
         objective = PathObjective(partial(self._ways_to, target))
         return ExactPointMaze(self._scene, self._repeat), objective
@@ -224,7 +230,7 @@ class PointMaze:
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, 4) float64 position (m) and velocity (m/s)."""
-        self._check_started()
+        check_started(self._states)
         rows = [np.concatenate([s.qpos, s.qvel]) for s in self._states]
         return np.stack(rows)[:, None]
 
@@ -280,13 +286,6 @@ class PointMaze:
             f"no free {what} was found in {ATTEMPTS} draws with "
             f"zone={self._zone_option!r}: make the zone smaller or move it."
         )
-
-    def _check_started(self) -> None:
-        if not self._states:
-            raise ValueError(
-                "no episode is running: call reset(seeds) with one seed per "
-                "environment first."
-            )
 
 
 def _spec(max_steps: int, **options: object) -> WorldSpec:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from telos.envs.raster import DOT_COLOUR, FLOOR_COLOUR, WALL_COLOUR
+
 SIZE = 64
 """Side of the floor and of the image, pixels."""
 BORDER = 2.0
@@ -42,10 +44,6 @@ FIXED_LAYOUT = (32.0, 22.0)
 """Wall and door position of the fixed layout, pixels."""
 TEST_CELL = 5
 """Every fifth cell of a 2-pixel checker of layouts belongs to the test split."""
-
-FLOOR_COLOUR = np.array([0.93, 0.92, 0.89], np.float32)
-WALL_COLOUR = np.array([0.16, 0.20, 0.27], np.float32)
-DOT_COLOUR = np.array([0.86, 0.18, 0.16], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from telos.envs.checks import check_actions, check_count, check_option, check_seeds
+from telos.envs.checks import (
+    check_actions,
+    check_count,
+    check_option,
+    check_seeds,
+    check_started,
+)
 from telos.envs.exact import PathObjective
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.two_rooms import simulation as sim
@@ -106,7 +112,7 @@ class TwoRooms:
 
     def step(self, actions: np.ndarray) -> Step:
         """Displace B agents by (B, 2) pixels; longer steps are shortened."""
-        self._check_started()
+        check_started(self._placements)
         actions = check_actions(actions, self._num_envs, 2)
         previous = self._positions
         self._positions = sim.move(previous, actions, self._layouts)
@@ -114,7 +120,7 @@ class TwoRooms:
 
     def layout(self) -> list[dict[str, float]]:
         """Wall, door and zone of each running episode, pixels."""
-        self._check_started()
+        check_started(self._placements)
         rows = [{"wall": p.wall, "door": p.door} for p in self._placements]
         if self._zone is not None:
             for index, row in enumerate(rows):
@@ -123,7 +129,7 @@ class TwoRooms:
 
     def limits(self) -> list[list[dict[str, Any]]]:
         """The zone of each running episode, if there are zones."""
-        self._check_started()
+        check_started(self._placements)
         return zone_limits(self._zone, self._num_envs)
 
     def sample_goals(self, rule: str, seeds: Sequence[int]) -> Goal:
@@ -131,7 +137,7 @@ class TwoRooms:
 
         A goal is at least 9 px from the start and can be reached around the zone.
         """
-        self._check_started()
+        check_started(self._placements)
         check_option("goal rule", rule, GOAL_RULES)
         seeds = check_seeds(seeds, self._num_envs)
         rows = zip(seeds, self._placements, strict=True)
@@ -140,7 +146,7 @@ class TwoRooms:
 
     def goal_at(self, positions: np.ndarray) -> Goal:
         """Goals at positions (B, 2) of the running episodes, pixels."""
-        self._check_started()
+        check_started(self._placements)
         positions = check_actions(positions, self._num_envs, 2)
         observations = {"pixels": self._render(positions)}
         return Goal(observations=observations, labels=self._labels(positions))
@@ -151,7 +157,7 @@ class TwoRooms:
 
     def path_length(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) shortest way through the door, pixels; a zone is not walked around."""
-        self._check_started()
+        check_started(self._placements)
         return path_length(labels["position"], goal.labels["position"], self._layouts)
 
     def behaviour(self, name: str) -> Policy:
@@ -173,7 +179,7 @@ class TwoRooms:
 
     def oracle(self, goal: Goal) -> tuple[Dynamics, Objective]:
         """Exact dynamics of the running episodes and the true path length."""
-        self._check_started()
+        check_started(self._placements)
         layouts, target = self._layouts, goal.labels["position"].astype(np.float64)
         objective = PathObjective(lambda states: path_length(states, target, layouts))
         return ExactTwoRooms(layouts), objective
@@ -188,7 +194,7 @@ class TwoRooms:
         Args:
             states: (B, N, 2) exact states, pixels.
         """
-        self._check_started()
+        check_started(self._placements)
         places = np.asarray(states, np.float64)
         rooms = np.repeat(self._background, places.shape[1], axis=0)
         frames = sim.draw_dots(rooms, places.reshape(-1, 2))
@@ -196,7 +202,7 @@ class TwoRooms:
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, 2) float64 positions, pixels."""
-        self._check_started()
+        check_started(self._placements)
         return self._positions[:, None].copy()
 
     def close(self) -> None:
@@ -222,13 +228,6 @@ class TwoRooms:
             "wall": self._layouts.wall.astype(np.float32),
             "door": self._layouts.door.astype(np.float32),
         }
-
-    def _check_started(self) -> None:
-        if not self._placements:
-            raise ValueError(
-                "no episode is running: call reset(seeds) with one seed per "
-                "environment first."
-            )
 
 
 def _spec(max_steps: int, **options: object) -> WorldSpec:
