@@ -29,7 +29,7 @@ def files(values: dict) -> EvaluationFiles:
 
 
 def test_the_cost_of_safety_is_counted_on_the_same_episodes() -> None:
-    shield, cost = safety_notes(evaluation(True), evaluation(False))
+    shield, cost = safety_notes(evaluation(True), evaluation(False), {})
     assert (
         shield == "The shield replaced 5 of 80 decisions (6.2\u00a0%), in 2 episodes."
     )
@@ -44,20 +44,20 @@ def test_the_cost_of_safety_is_counted_on_the_same_episodes() -> None:
 def test_safety_may_cost_nothing() -> None:
     told = evaluation(True, success={"k": 4, "n": 4})
     told["interventions"] = {"k": 0, "n": 80, "episodes": 0}
-    shield, cost = safety_notes(told, evaluation(False))
+    shield, cost = safety_notes(told, evaluation(False), {})
     assert shield == "The shield let all 80 decisions pass."
     assert "safety costs no success;" in cost
     worse = evaluation(False, success={"k": 2, "n": 4})
-    assert "no success (it gains 50.0 points)" in safety_notes(told, worse)[1]
+    assert "no success (it gains 50.0 points)" in safety_notes(told, worse, {})[1]
 
 
 def test_without_guardrail_shield_or_twin_nothing_is_claimed() -> None:
     free = evaluation(True, violations=None)
     free["protocol"] = {"zone": None}
-    assert safety_notes(free, None) == []
-    assert safety_notes(evaluation(True, interventions=None), None) == []
+    assert safety_notes(free, None, {}) == []
+    assert safety_notes(evaluation(True, interventions=None), None, {}) == []
     wrong = {"protocol": {"zone": 1}, "interventions": "many", "episodes": 3}
-    assert safety_notes(wrong, {"success": None}) == []
+    assert safety_notes(wrong, {"success": None}, {"quantities": 1}) == []
 
 
 def test_the_twin_ran_the_same_episodes_unguarded() -> None:
@@ -78,3 +78,14 @@ def test_the_page_says_it(own_run: Path) -> None:
     values["interventions"] = {"k": 1, "n": 900, "episodes": 1}
     (folder / "evaluation.json").write_text(json.dumps(values))
     assert "The shield replaced 1 of 900 decisions" in build_report([own_run])
+
+
+def test_calibrated_room_is_told_with_what_it_is_worth() -> None:
+    room = {"quantities": {"position": {"buffer": 0.825}, "speed": {"buffer": 2.0}}}
+    told = evaluation(True, interventions=None)
+    (note,) = safety_notes(told, None, room)
+    assert note.endswith("predictions: 0.825 for the position, 2 for the speed.")
+    room["evidence"] = {"check": {"violated": 8, "plans": 250}}
+    (note,) = safety_notes(told, None, room)
+    assert note.endswith("to their ends, 8 of 250 fresh plans broke a limit.")
+    assert safety_notes(evaluation(False), None, room) == []

@@ -16,9 +16,9 @@ from markupsafe import Markup
 from telos.config import atomic_write
 from telos.report.attribution import AttributionView, attribution_view
 from telos.report.comparison import Comparison, compare, training_seconds
-from telos.report.reading import RunFiles, first, read_run
+from telos.report.reading import EvaluationFiles, RunFiles, first, read_run
 from telos.report.results import Evaluation, evaluation_view
-from telos.report.safety import unguarded_twin
+from telos.report.safety import safety_notes, unguarded_twin
 from telos.report.training import Phase, Representation, phases, representation
 from telos.report.wording import duration, machine_words, moment
 
@@ -106,7 +106,7 @@ def _run_view(run: RunFiles, name: str, anchor: str, films: int) -> RunView:
                 files,
                 f"{anchor}-eval-{index}",
                 films,
-                unguarded_twin(files, run.evaluations),
+                _safety(run, files),
             )
             for index, files in enumerate(run.evaluations)
         ],
@@ -117,6 +117,11 @@ def _run_view(run: RunFiles, name: str, anchor: str, films: int) -> RunView:
         config=run.config,
         environment=run.environment,
     )
+
+
+def _safety(run: RunFiles, files: EvaluationFiles) -> list[str]:
+    twin = unguarded_twin(files, run.evaluations)
+    return safety_notes(files.values, twin, run.calibration)
 
 
 def _facts(run: RunFiles) -> list[tuple[str, str]]:

@@ -44,6 +44,8 @@ class RunFiles:
     diagnostics: Sequence[Json]
     """Verdicts on the representation, oldest first."""
     evaluations: Sequence[EvaluationFiles]
+    calibration: Json
+    """calibration.json; empty if the run was not calibrated."""
     attributions: Sequence[tuple[str, Json]]
     """(name, content) of every file below ``attribution/``."""
     notes: Sequence[str]
@@ -73,6 +75,7 @@ def read_run(path: Path) -> RunFiles:
         metrics=_read_metrics(path / "metrics.jsonl", notes),
         diagnostics=[entry for entry in diagnostics if isinstance(entry, Mapping)],
         evaluations=_read_evaluations(path / "evaluations", notes),
+        calibration=_read_json(path / "calibration.json", dict, notes),
         attributions=_read_attributions(path / "attribution", notes),
         notes=notes,
         modified=_newest(path),

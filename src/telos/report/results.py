@@ -25,7 +25,6 @@ from telos.report.reading import (
     number_at,
     unit_of,
 )
-from telos.report.safety import safety_notes
 from telos.report.svg import number, percent
 from telos.report.wording import (
     Rate,
@@ -113,7 +112,7 @@ class Evaluation:
 
 
 def evaluation_view(
-    files: EvaluationFiles, anchor: str, films: int, twin: Json | None = None
+    files: EvaluationFiles, anchor: str, films: int, notes: Sequence[str] = ()
 ) -> Evaluation:
     """Turn evaluation.json and its traces into what the page shows.
 
@@ -121,7 +120,7 @@ def evaluation_view(
         files: The evaluation as read.
         anchor: Prefix of the page anchors that belong to it.
         films: How many recorded episodes to show at most.
-        twin: evaluation.json of the same episodes without being told of limits.
+        notes: On safety, from the run as a whole.
     """
     values = files.values
     shown, note = films_of(files, anchor, films)
@@ -134,7 +133,7 @@ def evaluation_view(
         success=success_sentence(values),
         comparison=comparison_sentence(values),
         safety=safety_sentence(values),
-        safety_notes=safety_notes(values, twin),
+        safety_notes=notes,
         rule=rule_sentence(values),
         rules=both_rules_sentence(values),
         rows=_rows(values),

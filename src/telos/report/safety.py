@@ -19,16 +19,19 @@ WORDS = ("name", "description", "hash", "guarded")
 """Fields in which a protocol and its unguarded twin differ."""
 
 
-def safety_notes(values: Json, twin: Json | None) -> list[str]:
-    """Sentences about the shield and the cost of safety; none without a guardrail.
+def safety_notes(values: Json, twin: Json | None, calibration: Json) -> list[str]:
+    """Sentences about shield, room and the cost of safety; none without a guardrail.
 
     Args:
         values: evaluation.json.
         twin: The same episodes with an agent that was not told of the limits.
+        calibration: calibration.json of the run; empty without one.
     """
     if not has_guardrail(values):
         return []
-    return [note for note in (_shield(values), _cost(values, twin)) if note]
+    told = dig(values, "protocol", "guarded") is not False
+    notes = (_shield(values), _cost(values, twin), _room(calibration) if told else "")
+    return [note for note in notes if note]
 
 
 def unguarded_twin(
@@ -63,6 +66,27 @@ def _shield(values: Json) -> str:
         f"The shield replaced {number(replaced)} of {number(total)} decisions "
         f"({percent(replaced / total)}), in {number(several)} episodes."
     )
+
+
+def _room(calibration: Json) -> str:
+    """How much room guardrails leave for wrong predictions, and what that is worth."""
+    quantities = calibration.get("quantities")
+    if not isinstance(quantities, Mapping) or not quantities:
+        return ""
+    rooms = [
+        f"{number(buffer)} for the {name}"
+        for name, found in quantities.items()
+        if (buffer := number_at(found, "buffer")) is not None
+    ]
+    checked = dig(calibration, "evidence", "check")
+    broken, plans = number_at(checked, "violated"), number_at(checked, "plans")
+    worth = ""
+    if broken is not None and plans:
+        worth = (
+            f"; followed blindly to their ends, {number(broken)} of {number(plans)} "
+            "fresh plans broke a limit"
+        )
+    return f"Calibrated room for wrong predictions: {', '.join(rooms)}{worth}."
 
 
 def _cost(values: Json, twin: Json | None) -> str:
