@@ -18,42 +18,35 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from telos.actor.cem import CEMConfig
 from telos.actor.gaussian import Gaussian
 from telos.actor.planner import SearchPlanner
 from telos.actor.scoring import rank_for_search, take
 from telos.actor.search import Search
-from telos.actor.settings import SearchConfig, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class ICEMConfig(SearchConfig):
+class ICEMConfig(CEMConfig):
     """How iCEM searches. Actions are normalised to [-1, 1].
 
     ``samples`` is the number of candidates of the first iteration.
     """
 
-    elites: int = 8
-    """Best candidates that the distribution is refitted to."""
+    beta: float = 2.0
+    """Colour of the noise along time: power falls with frequency as f^-beta."""
     momentum: float = 0.1
     """Share of the old mean and spread that a refit keeps."""
-    sigma: float = 0.7
-    """Standard deviation of the first iteration."""
-    min_sigma: float = 0.02
-    """Floor of the spread, so that the search never freezes."""
     gamma: float = 1.3
     """The number of candidates shrinks by this factor per iteration."""
     keep: float = 0.3
     """Share of the elites that the next iteration evaluates beside new candidates."""
-    penalty: float = 1.0
-    """Price of a violation while searching, see `rank_for_search`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(elites=self.elites, sigma=self.sigma)
-        if not (0 <= self.momentum < 1 and 0 <= self.keep <= 1 and self.gamma >= 1):
+        if not (0 <= self.keep <= 1 and self.gamma >= 1):
             raise ValueError(
-                f"momentum {self.momentum}, keep {self.keep}, gamma {self.gamma}; "
-                "expected momentum in [0, 1), keep in [0, 1] and gamma >= 1."
+                f"keep {self.keep}, gamma {self.gamma}; expected keep in [0, 1] and "
+                "gamma >= 1."
             )
 
     def population(self, samples: int, iteration: int) -> int:
