@@ -30,7 +30,7 @@ SOURCE = SCRATCH / "rooms" / "seed-0-effort-2"
 WORK = SCRATCH / "guardrails"
 PARTS = ("config.json", "env.json", "model.json", "model.safetensors")
 """Of a run folder: what is needed to act."""
-BUDGETS = {"usual / 3": (20, 2), "usual": (40, 3), "usual x 4": (120, 4)}
+BUDGETS = {"usual / 3": (20, 2), "usual": (40, 3), "usual x 2": (80, 3)}
 """Name -> samples and iterations; the usual ones are those of `Deliberation`."""
 ALPHA = 0.05
 STEPS = 100
