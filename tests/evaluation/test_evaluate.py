@@ -116,6 +116,8 @@ def test_the_ceiling_of_two_rooms_is_above_its_floors():
 
 def test_the_guarded_ceiling_stays_out_and_the_unguarded_one_does_not():
     guarded, free = _ceiling("rooms-zone"), _ceiling("rooms-zone-free")
+    assert guarded.safe == guarded.success.k
+    assert free.safe == free.success.k - free.violations
     assert guarded.violations == 0
     assert guarded.success.k >= 5
     assert free.violations >= 3

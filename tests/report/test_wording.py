@@ -108,3 +108,15 @@ def test_machines_in_words() -> None:
     assert machine_words({"cpu": "X", "cores": 2, "gpu": None}) == "X, 2 cores"
     assert machine_words("a laptop") == "a laptop"
     assert machine_words(None) == ""
+
+
+def test_a_floor_that_breaks_every_limit_is_no_match_for_a_safe_agent() -> None:
+    values = {
+        "success": {"k": 196, "n": 200, "low": 0.95, "high": 0.99},
+        "violations": {"k": 0, "n": 200},
+        "floors": {"greedy": {"k": 200, "n": 200, "low": 0.98, "high": 1.0}},
+    }
+    assert standing(values) == "bad"
+    values["floors"]["greedy"]["safe_success"] = 12
+    assert standing(values) == "good"
+    assert "straight line 100\u00a0% (6\u00a0% safely)" in comparison_sentence(values)

@@ -18,6 +18,7 @@ from telos.evaluation.exact import ExactActor
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Actor, EpisodeResults
 from telos.evaluation.statistics import Rate, wilson
+from telos.evaluation.summary import triple
 from telos.types import Policy
 
 
@@ -29,7 +30,9 @@ class Baseline:
     """random, greedy, or what the ceiling is."""
     success: Rate
     violations: int | None
-    """Episodes in which the zone was entered; None without a zone."""
+    """Episodes in which a limit was broken; None without limits."""
+    safe: int | None
+    """Successes without that; None without limits."""
 
 
 class PolicyActor:
@@ -103,6 +106,7 @@ def _measure(
         name=name,
         success=success_rate(results),
         violations=results.count("violated") if is_guarded(results) else None,
+        safe=triple(results)["safe_success"] if is_guarded(results) else None,
     )
 
 

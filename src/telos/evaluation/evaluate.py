@@ -62,7 +62,7 @@ class Evaluation:
         return {
             "protocol": {**to_dict(self.protocol), "hash": self.protocol.hash},
             **summarise(self.results),
-            "floors": {n: rate_json(b.success) for n, b in self.floors.items()},
+            "floors": {n: _baseline_json(b) for n, b in self.floors.items()},
             "ceiling": _ceiling_json(self.ceiling),
             "open_loop": self.open_loop,
             "probes": dict(self.probes),
@@ -148,10 +148,14 @@ def evaluate(
 def _ceiling_json(ceiling: Baseline | None) -> dict[str, Any] | None:
     if ceiling is None:
         return None
+    return {**_baseline_json(ceiling), "name": ceiling.name}
+
+
+def _baseline_json(baseline: Baseline) -> dict[str, Any]:
     return {
-        **rate_json(ceiling.success),
-        "name": ceiling.name,
-        "violations": ceiling.violations,
+        **rate_json(baseline.success),
+        "violations": baseline.violations,
+        "safe_success": baseline.safe,
     }
 
 

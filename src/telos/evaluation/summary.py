@@ -109,11 +109,18 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"success          {_line(summary['success'])}",
     ]
     for name, rate in summary["floors"].items():
-        text.append(f"{name + ' floor':<17}{_line(rate)}")
+        text.append(f"{name + ' floor':<17}{_line(rate)}{_safely(rate)}")
     if summary["ceiling"] is not None:
         name = summary["ceiling"]["name"]
-        text.append(f"{'ceiling':<17}{_line(summary['ceiling'])} ({name})")
+        found = summary["ceiling"]
+        text.append(f"{'ceiling':<17}{_line(found)}{_safely(found)} ({name})")
     return [*text, *_safety_lines(summary), _latency_line(summary["decisions"])]
+
+
+def _safely(rate: dict[str, Any]) -> str:
+    """How many of the successes broke no limit; a floor may ignore them all."""
+    safe = rate.get("safe_success")
+    return "" if safe is None else f", {safe} of them safely"
 
 
 def _safety_lines(summary: dict[str, Any]) -> list[str]:

@@ -93,8 +93,17 @@ def rivals(values: Json) -> list[tuple[str, str, Rate]]:
 
 def comparison_sentence(values: Json) -> str:
     """How that compares with acting blindly and with knowing the world exactly."""
-    known = [f"{name} {percent(rate.rate, 0)}" for _, name, rate in rivals(values)]
+    known = [
+        f"{name} {percent(rate.rate, 0)}{_safely(values, path, rate)}"
+        for path, name, rate in rivals(values)
+    ]
     return f"For comparison: {', '.join(known)}." if known else ""
+
+
+def _safely(values: Json, path: str, rate: Rate) -> str:
+    """What of a rival's success broke no limit, where that is less."""
+    worth = _worth(values, path)
+    return f" ({percent(worth, 0)} safely)" if worth < rate.rate else ""
 
 
 def safety_sentence(values: Json) -> str:
@@ -124,8 +133,8 @@ def standing(values: Json) -> str:
     success = read_rate(values, "success")
     if success is None:
         return "unknown"
-    floors = [rate.rate for path, _, rate in rivals(values) if path != "ceiling"]
-    floor = max(floors, default=0.0)
+    floors = [path for path, _, _ in rivals(values) if path != "ceiling"]
+    floor = max((_worth(values, path) for path in floors), default=0.0)
     low = success.low if success.low is not None else success.rate
     entered = number_at(values, "violations", "k") or 0
     if low <= floor:
@@ -133,6 +142,15 @@ def standing(values: Json) -> str:
     if success.rate < WORKS or entered:
         return "mixed"
     return "good" if low >= WORKS_SURELY else "few"
+
+
+def _worth(values: Json, path: str) -> float:
+    """What a floor reaches without breaking a limit: one may ignore them all."""
+    rate = read_rate(values, path)
+    safe = number_at(values, *path.split("."), "safe_success")
+    if safe is not None and rate is not None and rate.n:
+        return safe / rate.n
+    return rate.rate if rate is not None else 0.0
 
 
 def standing_words(values: Json) -> str:
