@@ -48,6 +48,7 @@ STYLE = """
 svg { --ink: #1b2025; --soft: #59626b; --hair: #e5e1d8; --quiet: #8b939a; }
 text { font: 11.5px system-ui, sans-serif; fill: var(--soft); }
 .name { font-size: 13.5px; font-weight: 600; fill: var(--ink); }
+svg svg { overflow: visible; }
 .paper { fill: #fcfbf8; } .rule { stroke: var(--hair); } .axis { stroke: var(--quiet); }
 .line { fill: none; stroke: var(--c); stroke-width: 1.8; }
 .end { font-weight: 600; fill: var(--c); } .band { display: none; }
@@ -134,15 +135,17 @@ def picture(panels: list[str]) -> str:
 
 
 def rows_of(problem: Problem, name: str, share: np.ndarray) -> list[dict[str, Any]]:
-    """The curve at a few numbers of rollouts."""
+    """The curve at a few numbers of rollouts, where a certified plan is known."""
+    told_at = {told: float(share[ROLLOUTS.index(told)]) for told in TOLD}
     return [
         row(
             f"{problem.name}, {name}, {told} rollouts",
-            float(share[ROLLOUTS.index(told)]),
+            value,
             "share",
             n=STARTS,
         )
-        for told in TOLD
+        for told, value in told_at.items()
+        if math.isfinite(value)
     ]
 
 
