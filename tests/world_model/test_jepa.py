@@ -272,3 +272,66 @@ def test_a_world_without_layouts_needs_no_context() -> None:
     world = JEPA(replace(config(), context_dim=0), SCALE).eval()
     states = world.rollout(world.encode(observation()), candidates(2, 2, 3)).states
     assert states.shape == (2, 2, 1, 4, 3)
+
+
+def drawn_futures(world: JEPA, state: torch.Tensor, actions: torch.Tensor, k: int = 6):
+    with torch.no_grad():
+        luck = torch.Generator().manual_seed(5)
+        return world.rollout(state, actions, futures=k, generator=luck).states
+
+
+def undecided(kind: str = "mixture") -> JEPA:
+    """A model that finds all of its outcomes about equally likely."""
+    world = model(kind)
+    torch.nn.init.normal_(world.predictor.change.weight, std=1.0)
+    torch.nn.init.zeros_(world.predictor.likelihood.weight)
+    return world
+
+
+def test_the_first_of_many_futures_is_the_one_imagined_alone() -> None:
+    world, actions, state = undecided(), candidates(2, 4, 5), torch.randn(2, 1, 5)
+    futures = drawn_futures(world, state, actions)
+    assert futures.shape == (2, 4, 6, 6, 5)
+    with torch.no_grad():
+        alone = world.rollout(state, actions).states[:, :, 0]
+    torch.testing.assert_close(futures[:, :, 0], alone)
+    assert (futures[:, :, 1:] - futures[:, :, :1]).abs().amax((-1, -2)).gt(0.1).any()
+    assert torch.equal(
+        futures[..., 3:], state[:, :, None, None, 3:].expand(2, 4, 6, 6, 2)
+    )
+
+
+def test_all_candidates_and_environments_face_the_same_futures() -> None:
+    world, actions, state = undecided(), candidates(3, 4, 5), torch.randn(3, 1, 5)
+    whole = drawn_futures(world, state, actions)
+    order = torch.tensor([2, 0, 3, 1])
+    shuffled = drawn_futures(world, state, actions[:, order])
+    torch.testing.assert_close(shuffled, whole[:, order])
+    one = drawn_futures(world, state[1:2], actions[1:2, :2])
+    torch.testing.assert_close(one, whole[1:2, :2])
+    # The first of many futures are those of a few.
+    twice = torch.cat([actions[:1, :1]] * 2, dim=1)
+    same = drawn_futures(world, state[:1], twice)
+    torch.testing.assert_close(same[:, 0], same[:, 1])
+
+
+def test_a_memory_corrects_every_future() -> None:
+    world, actions, state = undecided(), candidates(2, 3, 4), torch.randn(2, 1, 5)
+    far = torch.full((3,), 10.0)
+
+    def moved(states: torch.Tensor, taken: torch.Tensor) -> torch.Tensor:
+        assert len(states) == 2 * 3 * 6
+        return far.expand_as(states)
+
+    with torch.no_grad():
+        luck = torch.Generator().manual_seed(5)
+        states = world.rollout(
+            state, actions, futures=6, generator=luck, correction=moved
+        ).states
+    assert (states[..., 1, :3] - states[..., 0, :3]).mean() > 5
+
+
+@pytest.mark.parametrize("kind", ["residual", "recurrent", "transformer"])
+def test_who_knows_one_outcome_has_one_future(kind: str) -> None:
+    futures = drawn_futures(model(kind), torch.randn(2, 1, 5), candidates(2, 4, 5))
+    assert torch.equal(futures, futures[:, :, :1].expand_as(futures))

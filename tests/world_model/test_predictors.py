@@ -8,7 +8,7 @@ import torch
 
 from telos.world_model.config import PredictorConfig
 from telos.world_model.predictors import Predictor, build_predictor
-from telos.world_model.predictors.mixture import MixturePredictor
+from telos.world_model.predictors.mixture import MixturePredictor, drawn
 
 KINDS = ("mixture", "residual", "recurrent", "transformer")
 STATE, CONTEXT, ACTION = 3, 2, 2
@@ -171,3 +171,14 @@ def test_unknown_names_list_the_choices() -> None:
         ValueError, match="'mamba' is unknown.*'mixture', 'recurrent', 'residual'"
     ):
         build_predictor(PredictorConfig(kind="mamba"), 2, 2, 2)
+
+
+def test_luck_chooses_outcomes_as_often_as_they_are_likely() -> None:
+    odds = torch.tensor([0.1, 0.55, 0.05, 0.3])
+    luck = (torch.arange(2000) + 0.5) / 2000
+    chosen = drawn(odds.log().expand(2000, -1), luck)
+    shares = torch.bincount(chosen, minlength=4) / 2000
+    torch.testing.assert_close(shares, odds, atol=1e-3, rtol=0.0)
+    # Without luck the most likely one, and the luckless end of the range is an outcome.
+    ends = drawn(odds.log().expand(2, -1), torch.tensor([0.0, 1.0 - 1e-7]))
+    assert ends.tolist() == [1, 2]

@@ -105,6 +105,7 @@ class Agent:
         memories: What is told of every step, in this order.
         waypoints: The higher level, where there is one: says which state on the way
             the planner should aim at.
+        futures: In which the shield that is built here wants every margin to hold.
         device: Where tensors live.
     """
 
@@ -120,6 +121,7 @@ class Agent:
         imagination: Dynamics | None = None,
         memories: Sequence[Memory] = (),
         waypoints: Waypoints | None = None,
+        futures: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         self.world_model = world_model
@@ -132,6 +134,7 @@ class Agent:
             shield = Shield(
                 dynamics=_believed(world_model, imagination),
                 guardrails=self.guardrails,
+                futures=futures,
             )
         self.shield = shield
         self.make_objective = objective

@@ -41,6 +41,9 @@ class Deliberation:
     iterations: int = 3
     """Rounds of a search; evaluations of every start of a descent."""
     horizon: int = 10
+    futures: int = 1
+    """Futures that plans and the shield must be safe in: the most likely one, and draws
+    where the world model knows several outcomes."""
     seconds: float | None = None
     """Time that a plan of the whole batch may take; the search goes on until then."""
     replan_every: int = 1
@@ -89,6 +92,7 @@ def make_planner(settings: Deliberation, action_dim: int) -> Planner:
         samples=settings.samples,
         iterations=settings.iterations,
         horizon=settings.horizon,
+        futures=settings.futures,
         seconds=settings.seconds,
         action_dim=action_dim,
     )

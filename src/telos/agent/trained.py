@@ -100,6 +100,7 @@ def load_agent(
             imagination=memory,
             memories=[memory] if memory else [],
             waypoints=_waypoints(model, memory, terrain, guardrails, settings),
+            futures=settings.futures,
             device=chosen,
         )
 

@@ -133,6 +133,7 @@ class JEPA(nn.Module):
         latent: Float[Tensor, "B 1 D"],
         actions: Float[Tensor, "B S H A"],
         correction: Correction | None,
+        luck: Float[Tensor, "BS H"] | None = None,
     ) -> Float[Tensor, "BS H1 ZCA"]:
         """Every step is written into one tensor, and read from there by the next.
 
@@ -152,7 +153,7 @@ class JEPA(nn.Module):
         states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
         # Tensors made inside cannot have a gradient later; `told` was made outside.
         with torch.inference_mode():
-            predict = self.predictor.along(told)
+            predict = self.predictor.along(told, luck)
             for step in range(steps):
                 predict(step)
                 if correction is not None:
@@ -193,8 +194,10 @@ class JEPA(nn.Module):
         Args:
             state: Encoded context, newest last.
             actions: Candidates, normalised to [-1, 1]; one per model step.
-            futures: K; this model is deterministic, so its futures are equal.
-            generator: Unused for the same reason.
+            futures: K. The first one is the most likely, the others are drawn if the
+                predictor knows several outcomes, and else equal to it; they are equal,
+                too, where gradients are wanted.
+            generator: Of the draws, which all environments and candidates share.
             correction: From states (B * S, Z) and actions (B * S, A), sorted by B, to
                 what is added to the next states.
 
@@ -205,6 +208,9 @@ class JEPA(nn.Module):
             ValueError: If the batch sizes or the action dimension differ.
         """
         self._check(state, actions)
+        if futures > 1 and self.predictor.is_random and not torch.is_grad_enabled():
+            states = self._draw(state[:, -1:], actions, futures, generator, correction)
+            return Trajectory(states=states, actions=actions)
         if torch.is_grad_enabled():
             states = self._roll_with_gradient(state[:, -1:], actions, correction)
         else:
@@ -214,6 +220,28 @@ class JEPA(nn.Module):
         return Trajectory(
             states=states.expand(-1, -1, futures, -1, -1), actions=actions
         )
+
+    def _draw(
+        self,
+        latent: Float[Tensor, "B 1 D"],
+        actions: Float[Tensor, "B S H A"],
+        futures: int,
+        generator: torch.Generator | None,
+        correction: Correction | None,
+    ) -> Float[Tensor, "B S K H1 D"]:
+        """Futures of a predictor that knows several outcomes, the likely one first."""
+        (batch, samples, steps, _), device = actions.shape, actions.device
+        source = device if generator is None else generator.device
+        luck = torch.rand(futures, steps, generator=generator, device=source).to(device)
+        luck[0] = 0.0
+        told = self._imagine(
+            latent,
+            actions.repeat_interleave(futures, dim=1),
+            correction,
+            luck.repeat(batch * samples, 1),
+        )
+        states = told[..., : self.config.latent_dim]
+        return states.unflatten(0, (batch, samples, futures))
 
     def energy(self, window: Window) -> Float[Tensor, "B T"]:
         """Squared one-step prediction error of each transition, mean over states."""

@@ -14,6 +14,8 @@ class Predictor(nn.Module):
 
     memory: int = 1
     """How many of the newest states it looks at."""
+    is_random: bool = False
+    """Whether it knows several outcomes that luck can choose from."""
 
     def __init__(self, state: int, context: int) -> None:
         super().__init__()
@@ -28,7 +30,9 @@ class Predictor(nn.Module):
         """The next state."""
         raise NotImplementedError
 
-    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
+    def along(
+        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+    ) -> Callable[[int], None]:
         """`forward` for a whole plan at once; without gradients, as it works in place.
 
         What does not depend on the step is done here, once. A predictor that can do
@@ -37,6 +41,8 @@ class Predictor(nn.Module):
         Args:
             told: State, context and action of every step, side by side; the first
                 state, and everything else but states, is filled in.
+            luck: Numbers in [0, 1) that choose among outcomes, in order of likelihood;
+                None, or 0, chooses the most likely one. Only what `is_random` heeds it.
 
         Returns:
             A function of the step h, to be called in order: it writes state h + 1.

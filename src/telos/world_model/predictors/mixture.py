@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -33,6 +33,8 @@ class MixturePredictor(Predictor):
     Every outcome has a spread of its own per dimension, which does not depend on the
     input.
     """
+
+    is_random = True
 
     def __init__(self, state: int, context: int, action: int, config: PredictorConfig):
         super().__init__(state, context)
@@ -61,8 +63,10 @@ class MixturePredictor(Predictor):
         most_likely = likelihood.argmax(-1)
         return outcomes[torch.arange(len(outcomes)), most_likely]
 
-    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
-        """See `Predictor.along`; of the likelihoods only the order is needed."""
+    def along(
+        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+    ) -> Callable[[int], None]:
+        """See `Predictor.along`; without luck only the order of likelihoods counts."""
         if self.training:
             return super().along(told)
         trunk = weights_of(self.trunk)
@@ -74,8 +78,13 @@ class MixturePredictor(Predictor):
         def step(number: int) -> None:
             features = hidden(rows[number], trunk)
             changes = linear(features, *change).view(-1, self.state)
-            most_likely = linear(features, *likelihood).argmax(-1).add_(first)
-            chosen = changes.index_select(0, most_likely)
+            told_likely = linear(features, *likelihood)
+            outcome = (
+                told_likely.argmax(-1)
+                if luck is None
+                else drawn(told_likely, luck[:, number])
+            )
+            chosen = changes.index_select(0, outcome.add_(first))
             torch.add(states[number], chosen, out=states[number + 1])
 
         return step
@@ -105,3 +114,17 @@ class MixturePredictor(Predictor):
         error = (observed.unsqueeze(1) - outcomes) / log_spread.exp()
         fit = -(0.5 * error.square() + log_spread).sum(-1)
         return -torch.logsumexp(likelihood + fit, -1).mean() / self.state
+
+
+def drawn(
+    likelihood: Float[Tensor, "N M"], luck: Float[Tensor, " N"]
+) -> Int[Tensor, " N"]:
+    """Which of M outcomes numbers in [0, 1) choose, the most likely one first.
+
+    Outcome m is chosen by a share of all numbers that is its probability; 0 chooses the
+    most likely one, so that a future without luck is the one that is imagined alone.
+    """
+    ranked, order = likelihood.softmax(-1).sort(dim=-1, descending=True, stable=True)
+    passed = ranked.cumsum(-1) <= luck[:, None]
+    place = passed.sum(-1).clamp_(max=likelihood.shape[-1] - 1)
+    return order.gather(-1, place[:, None])[:, 0]

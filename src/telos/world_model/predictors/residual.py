@@ -35,7 +35,9 @@ class ResidualPredictor(Predictor):
         now = states[:, -1]
         return now + self.change(torch.cat([now, context, actions[:, -1]], -1))
 
-    def along(self, told: Float[Tensor, "N H1 ZCA"]) -> Callable[[int], None]:
+    def along(
+        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+    ) -> Callable[[int], None]:
         """See `Predictor.along`."""
         *inner, last = weights_of(self.change)
         states, rows = told[..., : self.state].unbind(1), told.unbind(1)
