@@ -10,7 +10,6 @@ taken from RUN/attribution; writes results/attribution.json.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,38 +33,42 @@ def main() -> None:
         "--umaze", type=Path, default=WORK / "umaze" / "seed-0-effort-1"
     )
     options = parser.parse_args()
-    started = time.monotonic()
-    rows = []
+    rows, seconds = [], 0.0
     for protocol, run in ((ROOMS, options.rooms), (UMAZE, options.umaze)):
         found = attribute(run, protocol, EPISODES[protocol])
         print(found["sentence"])
-        rows += [rung_row(protocol, found, rung) for rung in found["rungs"]]
-    print(write_result("attribution", time.monotonic() - started, rows))
+        seconds += found["seconds"]
+        rows += [
+            one for rung in found["rungs"] for one in rung_rows(protocol, found, rung)
+        ]
+    print(write_result("attribution", seconds, rows))
 
 
-def rung_row(
+def rung_rows(
     protocol: str, found: Mapping[str, Any], rung: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """Success on a rung, and what its decisions were worth."""
-    success, seen = rung["success"], rung["open_loop"] or {}
-    return row(
-        f"{protocol}: {rung['title']}",
-        success["value"],
-        "share",
-        n=success["n"],
-        low=success["low"],
-        high=success["high"],
-        rank_correlation=mean(rung, "correlation"),
-        way_forward_in_pool=mean(rung, "offered"),
-        picked=mean(rung, "picked"),
-        regret=mean(rung, "regret"),
-        regret_unit=found["protocol"]["unit"],
-        decisions=rung["decisions"]["decisions"],
-        horizon=found["settings"]["horizon"],
-        worse_than_persistence_latent=seen.get("worse_latent"),
-        worse_than_persistence_readout=seen.get("worse_readout"),
-        verdict=found["sentence"],
+    title, rate = f"{protocol}: {rung['title']}", rung["success"]
+    success = row(
+        title, rate["value"], "share", n=rate["n"], low=rate["low"], high=rate["high"]
     )
+    seen, unit = rung["open_loop"] or {}, found["protocol"]["unit"]
+    details = (
+        ("rank correlation with the true cost", mean(rung, "correlation"), ""),
+        ("a way forward among the candidates", mean(rung, "offered"), "share"),
+        ("picked one", mean(rung, "picked"), "share"),
+        ("regret of a decision", mean(rung, "regret"), unit),
+        ("worse than persistence from", seen.get("worse_readout"), "steps ahead"),
+    )
+    count = rung["decisions"]["decisions"]
+    return [
+        success,
+        *(
+            row(f"{title}, {name}", value, unit, n=count)
+            for name, value, unit in details
+            if value is not None
+        ),
+    ]
 
 
 def mean(rung: Mapping[str, Any], key: str) -> float | None:
