@@ -152,6 +152,10 @@ def test_what_cannot_be_calibrated_is_refused():
         execute_plans(ToyWorld(2), Optimist(1, 0.0), protocol())
     with pytest.raises(ValueError, match="does not plan"):
         execute_plans(ToyWorld(2, zone=True), RightActor(), protocol())
+    untold = Optimist(1, 0.0)
+    untold.record = lambda: Decision(status=("certified",) * 2, evaluations=1)
+    with pytest.raises(ValueError, match="told of the limits"):
+        execute_plans(Zoned(2, zone=True), untold, protocol(budget=4))
     with pytest.raises(ValueError, match="no plan was certified in 10 episodes"):
         execute_plans(Zoned(5, zone=True), Optimist(1, 99.0), protocol(budget=4))
     with pytest.raises(ValueError, match="give at least 99"):

@@ -58,7 +58,11 @@ class _Tightest:
 
     def take(self, decision: Decision, step: int) -> None:
         """Keep the new plans where they are certified and nearer to a limit."""
-        assert decision.actions is not None
+        if decision.actions is None or not decision.margins:
+            raise ValueError(
+                "the actor plans without margins or does not show its actions; "
+                "expected one that is told of the limits"
+            )
         self.evaluations = max(self.evaluations, decision.evaluations)
         smallest = np.min(list(decision.margins.values()), axis=0)
         certified = np.array([status == "certified" for status in decision.status])
