@@ -100,7 +100,7 @@ def load_agent(
             imagination=memory,
             memories=[memory] if memory else [],
             waypoints=_waypoints(model, memory, terrain, guardrails, settings),
-            futures=settings.futures,
+            futures=max(settings.futures, settings.shield_futures),
             device=chosen,
         )
 

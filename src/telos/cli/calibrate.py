@@ -55,8 +55,8 @@ class Command:
     """Episodes that run side by side; results do not depend on it."""
     agent: tuple[str, ...] = ()
     """The planner and the budget to be deployed, as name=value where not as usual:
-    samples, iterations, horizon, futures, seconds, planner, cost, running,
-    replan_every, route_every, memory."""
+    samples, iterations, horizon, futures, shield_futures, seconds, planner, cost,
+    running, replan_every, route_every, memory."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 
 

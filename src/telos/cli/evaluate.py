@@ -47,8 +47,8 @@ class Command:
     """Zones file with one keep-out zone that the agent must respect."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
-    horizon, futures, seconds, planner, cost, running, replan_every, route_every,
-    memory."""
+    horizon, futures, shield_futures, seconds, planner, cost, running, replan_every,
+    route_every, memory."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error and probes."""
     no_baselines: bool = False

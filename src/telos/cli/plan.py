@@ -41,8 +41,8 @@ class Command:
     """Zones file with one keep-out zone."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
-    horizon, futures, seconds, planner, cost, running, replan_every, route_every,
-    memory."""
+    horizon, futures, shield_futures, seconds, planner, cost, running, replan_every,
+    route_every, memory."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4)."""
     protocol: str = "rooms-random"
