@@ -120,6 +120,22 @@ def test_guardrails_belong_to_the_agent_that_is_built(folder: Path) -> None:
     assert isinstance(guarded.shield.dynamics, BothBeliefs)
 
 
+@pytest.mark.parametrize(
+    ("futures", "shield_futures", "expected"), [(1, 1, 1), (1, 8, 8), (4, 1, 4)]
+)
+def test_the_shield_looks_at_as_many_futures_as_the_plan_or_more(
+    folder: Path, futures: int, shield_futures: int, expected: int
+) -> None:
+    settings = Deliberation(futures=futures, shield_futures=shield_futures)
+    parts = load_agent(folder, deliberation=settings)
+    zone = KeepOutDisc(
+        readout=parts.readouts["position"], center=(500.0, 0.0), radius=1.0
+    )
+    shield = parts.build((zone,)).shield
+    assert shield is not None
+    assert shield.futures == expected
+
+
 @pytest.fixture
 def calibrated(folder: Path, tmp_path: Path) -> Path:
     """The run with a buffer of 2.5 px, found with plans of 1,000 evaluations."""
@@ -175,10 +191,10 @@ def test_another_world_is_refused_in_words(folder: Path) -> None:
     same = labelled(walks(1)).spec
     load_agent(folder, spec=replace(same, options={"split": "test"}, max_steps=7))
     stronger = replace(same, action_high=np.full(2, 3.0, np.float32))
-    with pytest.raises(ValueError, match=r"trained in 'walk'.*action_high is \[1.0"):
+    with pytest.raises(ValueError, match=r"in another 'walk': action_high is \[1.0"):
         load_agent(folder, spec=stronger)
-    with pytest.raises(ValueError, match="Train on episodes of this world"):
-        load_agent(folder, spec=replace(same, id="swim"))
+    with pytest.raises(ValueError, match="name a protocol of 'walk'"):
+        load_agent(folder, spec=replace(same, id="swim", options={"x": 1}))
 
 
 def test_a_run_of_an_earlier_version_is_refused_in_words(folder, tmp_path) -> None:

@@ -7,13 +7,15 @@ a time. benchmarks/other_planners.py runs the adapter with the library itself.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.actor.worlds import DISC, BrokenPoint, Point, generators, goal
+from tests.actor.worlds import DISC, BrokenPoint, Point, WindyPoint, generators, goal
 from torch import Tensor
 
 from telos.actor import (
@@ -216,6 +218,18 @@ def test_costs_are_those_that_planners_go_by():
     assert torch.equal(model([DISC]).criterion(told, actions), wanted.cost)
 
 
+def test_the_tail_of_the_futures_that_counts_is_passed_on():
+    told = with_candidates({"state": torch.zeros(1, 1, 2)}, 3)
+    actions = torch.rand(1, 3, HORIZON, 2) * 2 - 1
+    windy = {"dynamics": WindyPoint(), "futures": 8, "guardrails": [DISC]}
+    worst, half = (
+        replace(model(), **windy, tail=tail).get_constraints(told, actions)
+        for tail in (0.0, 0.5)
+    )
+    assert (half <= worst).all()
+    assert (half.amax(-1) < worst.amax(-1)).all()
+
+
 def test_candidates_cost_what_they_do_within_their_bounds():
     told = with_candidates({"state": torch.zeros(1, 1, 2)}, 4)
     actions = 3 * torch.randn(1, 4, HORIZON, 2)
@@ -296,6 +310,17 @@ def test_the_solver_starts_from_what_is_left_of_the_plan():
     assert torch.equal(made[0].init, init)
     assert torch.equal(made[1].init, torch.zeros(3, HORIZON, 2))
     assert made[0] is not made[1]
+
+
+def test_the_solver_is_asked_with_the_futures_that_count():
+    asked = []
+
+    def make(request):
+        asked.append((request.model.futures, request.model.tail))
+        return Answers(torch.zeros(3, HORIZON, 2))
+
+    ask(SolverPlanner(make, SearchConfig(horizon=HORIZON, futures=4, tail=0.5)))
+    assert asked == [(4, 0.5)]
 
 
 def test_a_search_comes_near_the_goal_and_is_counted():

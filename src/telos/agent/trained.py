@@ -220,6 +220,12 @@ def _require_same_world(
     path: str | Path, description: Mapping[str, Any], spec: WorldSpec
 ) -> None:
     trained = spec_from_json(description["spec"])
+    if trained.id != spec.id:
+        raise ValueError(
+            f"run {str(path)!r} was trained in {trained.id!r} and cannot act in "
+            f"{spec.id!r}; name a protocol of {trained.id!r} (--protocol), or train on "
+            f"episodes of {spec.id!r}."
+        )
     # Layout split and step limit may differ: that is what evaluation varies.
     difference = spec_difference(
         replace(trained, options={}, max_steps=0),
@@ -227,7 +233,6 @@ def _require_same_world(
     )
     if difference:
         raise ValueError(
-            f"run {str(path)!r} was trained in {trained.id!r}, which differs from "
-            f"{spec.id!r}: {difference}. Train on episodes of this world, or evaluate "
-            "in the other one."
+            f"run {str(path)!r} was trained in another {spec.id!r}: {difference}. Train "
+            "on episodes of this one, or evaluate in the other."
         )

@@ -41,6 +41,9 @@ class ImaginedCost:
     """Latent draws K per candidate."""
     futures_seed: int = 0
     """All candidates face the same draws."""
+    tail: float = 0.0
+    """Share of the futures, the worst ones, whose mean margin counts; 0 is the worst
+    one."""
 
     def get_cost(
         self, info_dict: Info, action_candidates: Float[Tensor, "B S H A"]
@@ -80,4 +83,4 @@ class ImaginedCost:
             futures=self.futures,
             generator=torch.Generator(state.device).manual_seed(self.futures_seed),
         )
-        return score(trajectory, self.objective(known), self.guardrails)
+        return score(trajectory, self.objective(known), self.guardrails, self.tail)

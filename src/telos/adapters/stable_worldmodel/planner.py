@@ -83,6 +83,7 @@ class SolverPlanner(SearchPlanner):
                     guardrails=search.guardrails,
                     futures=search.futures,
                     futures_seed=search.futures_seed,
+                    tail=search.tail,
                 ),
                 num_envs=len(search.state),
                 samples=search.amount.samples,
