@@ -1,27 +1,33 @@
 """Ours or theirs? Planners of other libraries on the same learned model and cost.
 
-    python benchmarks/other_planners.py          # everything: an hour on two idle cores
-    python benchmarks/other_planners.py --look   # a few minutes; writes no result
-    python benchmarks/other_planners.py --tune   # how settings were chosen
+    python benchmarks/other_planners.py            # an hour; nothing else may run
+    python benchmarks/other_planners.py --episodes-only   # that part of it which needs
+                                                   # no quiet; writes no result
+    python benchmarks/other_planners.py --look     # a few minutes; writes no result
+    python benchmarks/other_planners.py --tune     # how settings were chosen
 
 Needs a run of benchmarks/rooms.py, makes an environment of its own in
-benchmarks/scratch/others-env, and writes results/other_planners.json. What is asked of
+benchmarks/scratch/others-env, and writes results/other_planners.json. Episodes that
+were acted are kept in benchmarks/scratch/others and not acted again. What is asked of
 whom, and how it is kept fair, stands at the head of others/question.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from others import environment
 
-RUN = Path(__file__).parent / "scratch" / "rooms" / "seed-0-effort-2"
+SCRATCH = Path(__file__).parent / "scratch"
+RUN = SCRATCH / "rooms" / "seed-0-effort-2"
 OURS = "telos iCEM"
 HEADS = (OURS, "stable-worldmodel CEM", "TorchRL CEM", "pytorch_mppi MPPI")
 """One per library, where more would take hours."""
@@ -52,14 +58,15 @@ def main() -> None:
     amount = Amount(options.run, options.episodes, options.repeats)
     if options.look:
         amount = Amount(options.run, 4, 2)
+    parts = success_rows if options.episodes_only else measured
     began, rows = time.monotonic(), []
-    for row in measured(amount):
+    for row in parts(amount):
         rows.append(row)
         bounds = f"{row.get('low', 0):.4g} to {row.get('high', 0):.4g}"
         print(
             f"{row['name']:<68} {row['value']:9.4g} {row['unit']}, {bounds}", flush=True
         )
-    if not options.look:
+    if not (options.look or options.episodes_only):
         print(write_result("other_planners", time.monotonic() - began, rows))
 
 
@@ -69,6 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=RUN)
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--episodes-only", action="store_true")
     parser.add_argument("--look", action="store_true")
     parser.add_argument("--tune", action="store_true")
     return parser.parse_args()
@@ -200,18 +208,32 @@ def success_rows(amount: Amount) -> Iterator[Row]:
 def success_row(
     amount: Amount, name: str, effort: Any, deliberation: Any, kind: str
 ) -> Row:
-    """One planner on the protocol's own episodes."""
+    """One planner on the protocol's own episodes; acted once for each model."""
     from others.episodes import PROTOCOL, success
     from others.roster import ROSTER
     from results_file import row
 
     from telos.evaluation.protocol import load_protocol
 
-    protocol = load_protocol(PROTOCOL).with_episodes(amount.episodes)
-    planner = ROSTER[name].planner(effort)
-    rate = success(amount.run, planner, protocol, deliberation)
     title = f"{effort}, {kind}, {name}: success"
-    return row(title, rate.value, "share", n=rate.n, low=rate.low, high=rate.high)
+    path = remembered(amount, title)
+    if not path.exists():
+        protocol = load_protocol(PROTOCOL).with_episodes(amount.episodes)
+        planner = ROSTER[name].planner(effort)
+        rate = success(amount.run, planner, protocol, deliberation)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(rate)))
+    found = json.loads(path.read_text())
+    bounds = {name: found[name] for name in ("n", "low", "high")}
+    return row(title, found["value"], "share", **bounds)
+
+
+def remembered(amount: Amount, title: str) -> Path:
+    """Where the success of a planner with this model is kept."""
+    model = (amount.run / "model.safetensors").read_bytes()
+    folder = f"{hashlib.sha256(model).hexdigest()[:12]}-{amount.episodes}"
+    name = title.replace(",", "").replace(":", "").replace(" ", "-")
+    return SCRATCH / "others" / folder / f"{name}.json"
 
 
 if __name__ == "__main__":

@@ -226,7 +226,6 @@ def test_the_tail_of_the_futures_that_counts_is_passed_on():
         replace(model(), **windy, tail=tail).get_constraints(told, actions)
         for tail in (0.0, 0.5)
     )
-    assert (half <= worst).all()
     assert (half.amax(-1) < worst.amax(-1)).all()
 
 

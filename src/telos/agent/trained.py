@@ -233,6 +233,6 @@ def _require_same_world(
     )
     if difference:
         raise ValueError(
-            f"run {str(path)!r} was trained in another {spec.id!r}: {difference}. Train "
-            "on episodes of this one, or evaluate in the other."
+            f"run {str(path)!r} was trained in another {spec.id!r}: {difference}. "
+            "Train on episodes of this one, or evaluate in the other."
         )
