@@ -120,20 +120,15 @@ def test_guardrails_belong_to_the_agent_that_is_built(folder: Path) -> None:
     assert isinstance(guarded.shield.dynamics, BothBeliefs)
 
 
-@pytest.mark.parametrize(
-    ("futures", "shield_futures", "expected"), [(1, 1, 1), (1, 8, 8), (4, 1, 4)]
-)
-def test_the_shield_looks_at_as_many_futures_as_the_plan_or_more(
-    folder: Path, futures: int, shield_futures: int, expected: int
-) -> None:
-    settings = Deliberation(futures=futures, shield_futures=shield_futures)
+def test_the_shield_looks_at_the_futures_that_were_asked_for(folder: Path) -> None:
+    settings = Deliberation(futures=4, near_futures=8)
     parts = load_agent(folder, deliberation=settings)
     zone = KeepOutDisc(
         readout=parts.readouts["position"], center=(500.0, 0.0), radius=1.0
     )
     shield = parts.build((zone,)).shield
     assert shield is not None
-    assert shield.futures == expected
+    assert (shield.futures, shield.near_futures, shield.near_steps) == (4, 8, 1)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import torch
 from tests.actor.worlds import DISC, BrokenPoint, Point
 
 from telos.actor import Shield
+from telos.types import Trajectory
 
 RIGHT = torch.tensor([[1.0, 0.0]])
 LEFT = -RIGHT
@@ -133,3 +134,53 @@ def test_one_rollout_judges_all_options():
     world = Point()
     shield(world).certify(at(0.0), RIGHT, rest=repeat(UP, 2), backup=repeat(UP, 3))
     assert world.rollouts == 1
+
+
+class Slippery(Point):
+    """The first future goes as expected, in the others the first step slips to x."""
+
+    def rollout(self, state, actions, futures=1, generator=None):
+        calm = super().rollout(state, actions, futures, generator)
+        states = calm.states.clone()
+        states[:, :, 1:, 1:, 0] += 0.3
+        return Trajectory(states=states, actions=actions)
+
+
+def test_what_may_happen_before_the_next_decision_counts():
+    """Standing 0.2 before the disc is safe unless one slips 0.3."""
+    rest = torch.zeros(1, 2)
+    assert shield(Slippery()).certify(at(0.3), rest).status == ("certified",)
+    wary = shield(Slippery(), near_futures=2)
+    assert wary.certify(at(0.3), rest).status == ("infeasible",)
+    assert wary.certify(at(0.1), rest).status == ("certified",)
+    assert wary.certify(at(0.1), rest).margin.item() == pytest.approx(0.1)
+    answer = wary.certify(at(0.1), RIGHT, backup=repeat(LEFT, 4))
+    assert answer.status == ("backup",)
+    assert torch.equal(answer.action, LEFT)
+
+
+def test_what_may_happen_later_counts_in_the_likely_future_only():
+    """Towards the disc in the third step: by then there are other decisions."""
+    slow = 0.5 * RIGHT
+    plan = {"rest": repeat(slow, 2)}
+    assert shield(Slippery(), near_futures=2).certify(at(0.0), slow, **plan).status == (
+        "certified",
+    )
+    longer = shield(Slippery(), near_futures=2, near_steps=3)
+    assert longer.certify(at(0.0), slow, **plan).status == ("backup",)
+    everywhere = shield(Slippery(), futures=2)
+    assert everywhere.certify(at(0.0), slow, **plan).status == ("backup",)
+
+
+def test_an_unknown_near_future_is_not_safe():
+    class Cracked(Point):
+        def rollout(self, state, actions, futures=1, generator=None):
+            fine = super().rollout(state, actions, futures, generator)
+            states = fine.states.clone()
+            states[:, :, 1:, 1:] = torch.nan
+            return Trajectory(states=states, actions=actions)
+
+    assert shield(Cracked()).certify(at(0.0), LEFT).status == ("certified",)
+    answer = shield(Cracked(), near_futures=2).certify(at(0.0), LEFT)
+    assert answer.status == ("infeasible",)
+    assert (answer.action == 0).all()

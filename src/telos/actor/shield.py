@@ -51,7 +51,14 @@ class Shield:
     horizon: int = 10
     """Steps to look ahead at least; a longer plan is checked to its end."""
     futures: int = 1
-    """Latent draws."""
+    """Latent draws in which every margin must hold to the end."""
+    near_futures: int = 1
+    """Latent draws in which every margin must hold over the first `near_steps`. What
+    is renewed at every step has to survive whatever may happen before it can answer,
+    not whatever may happen for ten steps (the robust horizon of Lucia, Finkler and
+    Engell 2013, "Multi-stage nonlinear model predictive control")."""
+    near_steps: int = 1
+    """Steps before the next decision can answer."""
     futures_seed: int = 0
     """Seed of these draws."""
     tail: float = 0.0
@@ -80,17 +87,33 @@ class Shield:
             `infeasible` for the least violation.
         """
         options = self._options(action, rest, backup)
+        margin, violation = self._judged(state, options.actions, self.futures)
+        if self.near_futures > 1:
+            near = options.actions[:, :, : self.near_steps]
+            closest, deepest = self._judged(state, near, self.near_futures)
+            margin = torch.minimum(margin, closest)
+            violation = torch.maximum(violation, deepest)
+        margin = torch.where(options.finite, margin, -torch.inf)
+        violation = torch.where(options.finite, violation, torch.inf)
+        return _decide(options, margin, violation)
+
+    def _judged(
+        self,
+        state: Float[Tensor, "B T D"],
+        actions: Float[Tensor, "B S H A"],
+        futures: int,
+    ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
+        """Smallest margin and depth of the violation; the worst where unknown."""
         trajectory = self.dynamics.rollout(
             state,
-            options.actions,
-            futures=self.futures,
+            actions,
+            futures=futures,
             generator=torch.Generator(state.device).manual_seed(self.futures_seed),
         )
         margins, violation = score_margins(trajectory, self.guardrails, self.tail)
-        known = options.finite & torch.isfinite(trajectory.states.flatten(2).sum(-1))
+        known = torch.isfinite(trajectory.states.flatten(2).sum(-1))
         margin = torch.where(known, smallest_margin(margins), -torch.inf)
-        violation = torch.where(known, violation, torch.inf)
-        return _decide(options, margin, violation)
+        return margin, torch.where(known, violation, torch.inf)
 
     def _options(
         self, action: Tensor, rest: Tensor | None, backup: Tensor | None

@@ -106,6 +106,7 @@ class Agent:
         waypoints: The higher level, where there is one: says which state on the way
             the planner should aim at.
         futures: In which the shield that is built here wants every margin to hold.
+        near_futures: In which it wants them to hold over the next step besides.
         device: Where tensors live.
     """
 
@@ -122,6 +123,7 @@ class Agent:
         memories: Sequence[Memory] = (),
         waypoints: Waypoints | None = None,
         futures: int = 1,
+        near_futures: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         self.world_model = world_model
@@ -135,6 +137,7 @@ class Agent:
                 dynamics=_believed(world_model, imagination),
                 guardrails=self.guardrails,
                 futures=futures,
+                near_futures=near_futures,
             )
         self.shield = shield
         self.make_objective = objective

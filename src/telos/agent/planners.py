@@ -44,9 +44,9 @@ class Deliberation:
     futures: int = 1
     """Futures that plans and the shield must be safe in: the most likely one, and draws
     where the world model knows several outcomes."""
-    shield_futures: int = 1
-    """Futures of the shield alone, where it must look at more than the planner: it has
-    three options to imagine, not hundreds."""
+    near_futures: int = 1
+    """Outcomes of the next step that the shield wants to be safe besides: one step of
+    three options, which costs next to nothing."""
     seconds: float | None = None
     """Time that a plan of the whole batch may take; the search goes on until then."""
     replan_every: int = 1

@@ -100,7 +100,8 @@ def load_agent(
             imagination=memory,
             memories=[memory] if memory else [],
             waypoints=_waypoints(model, memory, terrain, guardrails, settings),
-            futures=max(settings.futures, settings.shield_futures),
+            futures=settings.futures,
+            near_futures=settings.near_futures,
             device=chosen,
         )
 

@@ -55,7 +55,7 @@ class Command:
     """Episodes that run side by side; results do not depend on it."""
     agent: tuple[str, ...] = ()
     """The planner and the budget to be deployed, as name=value where not as usual:
-    samples, iterations, horizon, futures, shield_futures, seconds, planner, cost,
+    samples, iterations, horizon, futures, near_futures, seconds, planner, cost,
     running, replan_every, route_every, memory."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 

@@ -47,7 +47,7 @@ class Command:
     """Zones file with one keep-out zone that the agent must respect."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
-    horizon, futures, shield_futures, seconds, planner, cost, running, replan_every,
+    horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
     route_every, memory."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error and probes."""

@@ -41,7 +41,7 @@ class Command:
     """Zones file with one keep-out zone."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
-    horizon, futures, shield_futures, seconds, planner, cost, running, replan_every,
+    horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
     route_every, memory."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4)."""

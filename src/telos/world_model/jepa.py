@@ -20,6 +20,7 @@ from telos.perception.observation import ObservationEncoder
 from telos.perception.transforms import downsample
 from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
+from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
 
 STANDARDISE_EPS = 1e-8
@@ -232,8 +233,8 @@ class JEPA(nn.Module):
         """Futures of a predictor that knows several outcomes, the likely one first."""
         (batch, samples, steps, _), device = actions.shape, actions.device
         source = device if generator is None else generator.device
-        luck = torch.rand(futures, steps, generator=generator, device=source).to(device)
-        luck[0] = 0.0
+        seed = torch.randint(2**31, (), generator=generator, device=source)
+        luck = spread_luck(futures, steps, int(seed)).to(device)
         told = self._imagine(
             latent,
             actions.repeat_interleave(futures, dim=1),
