@@ -214,6 +214,7 @@ def success_row(
     from results_file import row
 
     from telos.evaluation.protocol import load_protocol
+    from telos.evaluation.statistics import Rate
 
     title = f"{effort}, {kind}, {name}: success"
     path = remembered(amount, title)
@@ -223,9 +224,8 @@ def success_row(
         rate = success(amount.run, planner, protocol, deliberation)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(rate)))
-    found = json.loads(path.read_text())
-    bounds = {name: found[name] for name in ("n", "low", "high")}
-    return row(title, found["value"], "share", **bounds)
+    rate = Rate(**json.loads(path.read_text()))
+    return row(title, rate.value, "share", n=rate.n, low=rate.low, high=rate.high)
 
 
 def remembered(amount: Amount, title: str) -> Path:
