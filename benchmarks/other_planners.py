@@ -194,15 +194,15 @@ def growth_rows(amount: Amount) -> Iterator[Row]:
 def success_rows(amount: Amount) -> Iterator[Row]:
     """How often goals are reached, with the planner alone and in the whole agent."""
     from others.episodes import BARE, WHOLE
-    from others.roster import ROSTER
 
     small, large = efforts()
-    for name in ROSTER:
-        yield success_row(amount, name, small, WHOLE, "whole agent")
-    for name in ROSTER:
-        yield success_row(amount, name, small, BARE, "no routes, no memory")
-    for name in HEADS:
-        yield success_row(amount, name, large, BARE, "no routes, no memory")
+    for effort, deliberation, kind in (
+        (small, WHOLE, "whole agent"),
+        (small, BARE, "no routes, no memory"),
+        (large, BARE, "no routes, no memory"),
+    ):
+        for name in HEADS:
+            yield success_row(amount, name, effort, deliberation, kind)
 
 
 def success_row(

@@ -44,9 +44,9 @@ class Deliberation:
     futures: int = 1
     """Futures that plans and the shield must be safe in: the most likely one, and draws
     where the world model knows several outcomes."""
-    near_futures: int = 1
+    near_futures: int = 16
     """Outcomes of the next step that the shield wants to be safe besides: one step of
-    three options, which costs next to nothing."""
+    three options, which costs next to nothing. 1 looks at the most likely one alone."""
     seconds: float | None = None
     """Time that a plan of the whole batch may take; the search goes on until then."""
     replan_every: int = 1
