@@ -195,14 +195,10 @@ def success_rows(amount: Amount) -> Iterator[Row]:
     """How often goals are reached, with the planner alone and in the whole agent."""
     from others.episodes import BARE, WHOLE
 
-    small, large = efforts()
-    for effort, deliberation, kind in (
-        (small, WHOLE, "whole agent"),
-        (small, BARE, "no routes, no memory"),
-        (large, BARE, "no routes, no memory"),
-    ):
+    small, _ = efforts()
+    for deliberation, kind in ((WHOLE, "whole agent"), (BARE, "no routes, no memory")):
         for name in HEADS:
-            yield success_row(amount, name, effort, deliberation, kind)
+            yield success_row(amount, name, small, deliberation, kind)
 
 
 def success_row(
