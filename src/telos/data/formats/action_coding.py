@@ -132,12 +132,12 @@ def continuous(
     found.check()
     candidates = {"declared": declared, "convention": _unit(found)}
     for origin, bounds in candidates.items():
-        if bounds is not None and _holds(found, *bounds):
-            return _coding(*bounds, origin)
-    with np.errstate(over="ignore"):
+        if bounds is not None and _holds(found, bounds[0], bounds[1]):
+            return _coding(bounds[0], bounds[1], origin)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused a line later
         low, high = found.low.astype(np.float32), found.high.astype(np.float32)
-    room = np.where(low < high, 0, np.maximum(1, 1e-3 * np.abs(low)))
-    return _coding(low - room, high + room, "measured")
+        room = np.where(low < high, 0, np.maximum(1, 1e-3 * np.abs(low)))
+        return _coding(low - room, high + room, "measured")
 
 
 def discrete(choices: Sequence[int], starts: Sequence[int]) -> ActionCoding:

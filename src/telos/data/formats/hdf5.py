@@ -14,11 +14,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5l
 
 from telos.data.formats.action_coding import ActionRange
 from telos.data.formats.parts import Part
 
+HARD_LINK = 0
+"""What HDF5 calls a link that is the member itself (H5L_TYPE_HARD)."""
 DEPTH = 8
 """Groups inside groups that are followed."""
 ACTION_ROWS = 65_536
@@ -28,6 +29,10 @@ ACTION_ROWS = 65_536
 def is_hdf5(path: Path) -> bool:
     """Whether a path is a file that begins as HDF5 does."""
     return path.is_file() and bool(h5py.is_hdf5(path))
+
+
+DAMAGE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file is damaged."""
 
 
 @contextmanager
@@ -44,7 +49,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise ValueError(f"{path} is no HDF5 file, expected a recording in one")
     try:
         file = h5py.File(path, "r")
-    except (OSError, RuntimeError) as error:
+    except DAMAGE as error:
         raise ValueError(damaged(path, str(error))) from error
     with file:
         yield file
@@ -56,7 +61,7 @@ def holds(path: Path, *names: str) -> bool:
         return False
     try:
         with open_hdf5(path) as file:
-            return all(file.id.links.exists(_bytes(name)) for name in names)
+            return all(_has(file, name) for name in names)
     except ValueError:
         return False
 
@@ -64,7 +69,7 @@ def holds(path: Path, *names: str) -> bool:
 def exists(group: h5py.Group, place: str) -> bool:
     """Whether a place such as ``obs/pixels`` exists below a group."""
     first, _, rest = place.partition("/")
-    if not group.id.links.exists(_bytes(first)):
+    if not _has(group, first):
         return False
     if not rest:
         return True
@@ -74,7 +79,8 @@ def exists(group: h5py.Group, place: str) -> bool:
 
 def names(group: h5py.Group) -> list[str]:
     """Names of all members of a group."""
-    return [str(name) for name in group]
+    with _reading(group, ""):
+        return [str(name) for name in group]
 
 
 def group_at(group: h5py.Group, place: str) -> h5py.Group:
@@ -139,10 +145,8 @@ def read(data: h5py.Dataset, first: int, stop: int) -> np.ndarray:
         raise ValueError(
             f"{_name(data)} has {len(data)} rows, expected at least {stop}"
         )
-    try:
+    with _reading(data, ""):
         rows = data[first:stop]
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{_name(data)} is damaged ({error})") from error
     return rows.astype(plain_dtype(rows.dtype), copy=False)
 
 
@@ -202,30 +206,49 @@ def _at(group: h5py.Group, place: str) -> h5py.Group | h5py.Dataset | h5py.Datat
 
 def _child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype:
     """A member of a group, never through a link to somewhere else."""
-    if not group.id.links.exists(_bytes(name)):
+    if not _has(group, name):
         raise ValueError(f"{_where(group, name)} does not exist")
-    if group.id.links.get_info(_bytes(name)).type != h5l.TYPE_HARD:
+    with _reading(group, name):
+        kind = group.id.links.get_info(_bytes(name)).type
+    if kind != HARD_LINK:
         raise ValueError(
             f"{_where(group, name)} is a link to another place; telos reads no links, "
             "copy the recording so that it holds its own data (h5repack does)"
         )
-    try:
+    with _reading(group, name):
         return group[name]
-    except (KeyError, OSError, RuntimeError) as error:
-        raise ValueError(f"{_where(group, name)} is damaged ({error})") from error
+
+
+def _has(group: h5py.Group, name: str) -> bool:
+    """Whether a member of this name exists, wherever it leads."""
+    with _reading(group, name):
+        return group.id.links.exists(_bytes(name))
+
+
+@contextmanager
+def _reading(node: h5py.Group | h5py.Dataset, name: str) -> Iterator[None]:
+    """Name the file and the place where h5py stumbles over damage."""
+    try:
+        yield
+    except DAMAGE as error:
+        place = _where(node, name) if name else _name(node)
+        raise ValueError(f"{place} is damaged ({error})") from error
 
 
 def _check_inside(data: h5py.Dataset) -> None:
     """The content lies in this file, and can be decompressed."""
-    settings = data.id.get_create_plist()
-    virtual = settings.get_layout() == h5py.h5d.VIRTUAL
-    if virtual or settings.get_external_count() > 0:
+    with _reading(data, ""):
+        settings = data.id.get_create_plist()
+        virtual = settings.get_layout() == h5py.h5d.VIRTUAL
+        outside = virtual or settings.get_external_count() > 0
+        filters = [settings.get_filter(n)[0] for n in range(settings.get_nfilters())]
+        np.dtype(data.dtype)  # h5py has one for it
+    if outside:
         raise ValueError(
             f"{_name(data)} keeps its content in another file; copy the recording so "
             "that it holds its own data (h5repack does)"
         )
-    for number in range(settings.get_nfilters()):
-        code = settings.get_filter(number)[0]
+    for code in filters:
         if not h5py.h5z.filter_avail(code) and not _find_filters(code):
             raise ValueError(
                 f"{_name(data)} is compressed with HDF5 filter {code}, which is not "
@@ -251,5 +274,5 @@ def _name(node: h5py.Group | h5py.Dataset) -> str:
     return f"{node.file.filename}: {node.name}"
 
 
-def _where(group: h5py.Group, place: str) -> str:
+def _where(group: h5py.Group | h5py.Dataset, place: str) -> str:
     return f"{group.file.filename}: {str(group.name).rstrip('/')}/{place}"

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from telos.data.diskfile import DiskFile, atomic_hdf5
-from telos.data.formats.minari import DATA, DESCRIPTION, LAYOUT_KEY, SPEC_KEY
+from telos.data.formats.minari_about import DATA, DESCRIPTION, LAYOUT_KEY, SPEC_KEY
 from telos.data.formats.spaces import action_box, box
 from telos.data.schema import CHUNK_FRAMES, COMPRESS_FROM, spec_to_json
 from telos.data.store import EpisodeFile
