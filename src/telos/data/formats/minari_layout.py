@@ -19,7 +19,6 @@ from telos.data.formats.parts import (
     choose,
     fits_label,
     fits_state,
-    image_stream,
     is_goal,
     is_picture,
     plain_stream,
@@ -87,12 +86,11 @@ def layout_of(
 def own_layout(path: Path, spec: WorldSpec, wanted: Wanted) -> Layout:
     """The layout of what `minari_writer` wrote: every array as it stands."""
     streams = {
-        name: _own_stream(_own_part("observations", name, stream), wanted)
+        name: _resized(_own_stream("observations", name, stream), wanted)
         for name, stream in spec.streams.items()
     }
     labels = {
-        name: plain_stream(_own_part("infos", name, stream))
-        for name, stream in spec.labels.items()
+        name: _own_stream("infos", name, stream) for name, stream in spec.labels.items()
     }
     return Layout(streams=choose(path, streams, wanted), labels=labels)
 
@@ -189,15 +187,17 @@ def _info_places(labels: Mapping[str, Stream]) -> list[tuple[str, str]]:
     return [(name, place) for name, place in found if place.startswith("infos/")]
 
 
-def _own_part(group: str, name: str, stream: StreamSpec) -> Part:
-    return Part(
+def _own_stream(group: str, name: str, stream: StreamSpec) -> Stream:
+    """As it stands."""
+    part = Part(
         name=name, place=f"{group}/{name}", shape=stream.shape, dtype=stream.dtype
     )
+    return Stream(spec=stream, parts=(part,), kind="plain")
 
 
-def _own_stream(part: Part, wanted: Wanted) -> Stream:
-    """As it stands, or resized where that is asked for and it is an RGB image."""
-    colour = is_picture(part) and len(part.shape) == 3 and part.shape[2] == 3
-    if wanted.image_size is not None and colour:
-        return image_stream(part, wanted.image_size)
-    return plain_stream(part)
+def _resized(stream: Stream, wanted: Wanted) -> Stream:
+    """An RGB image in the size that is asked for."""
+    shape, size = stream.spec.shape, wanted.image_size
+    if size is None or not is_picture(stream.parts[0]) or shape[2:] != (3,):
+        return stream
+    return replace(stream, spec=replace(stream.spec, shape=(*size, 3)), kind="image")
