@@ -135,6 +135,16 @@ def test_several_cameras_and_depth(path: Path) -> None:
     assert spec.options["left_out"] == ["obs/wrist_depth"]
 
 
+def test_cameras_that_would_share_a_name(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        for number, steps in enumerate(LENGTHS):
+            demo = file[f"data/demo_{number}"]
+            demo["obs/agentview"] = np.zeros((steps, SIDE, SIDE, 3), np.uint8)
+    spec = RobomimicSource(path, Wanted()).spec
+    cameras = {"pixels_agentview", "pixels_agentview_image"}
+    assert set(spec.streams) == {*cameras, "state"}
+
+
 def test_an_episode_file_takes_it_all(whole: Path, tmp_path: Path) -> None:
     source = RobomimicSource(whole, Wanted())
     with EpisodeWriter(tmp_path / "out.h5", source.spec) as writer:

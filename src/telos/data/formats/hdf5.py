@@ -139,12 +139,12 @@ def read(data: h5py.Dataset, first: int, stop: int) -> np.ndarray:
     Raises:
         ValueError: If they do not exist, are no numbers, or cannot be read.
     """
-    if data.dtype.kind not in "biuf":
-        raise ValueError(f"{_name(data)} holds {data.dtype}, expected numbers")
-    if not 0 <= first <= stop <= len(data):
-        raise ValueError(
-            f"{_name(data)} has {len(data)} rows, expected at least {stop}"
-        )
+    with _reading(data, ""):
+        dtype, count = data.dtype, len(data)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"{_name(data)} holds {dtype}, expected numbers")
+    if not 0 <= first <= stop <= count:
+        raise ValueError(f"{_name(data)} has {count} rows, expected at least {stop}")
     with _reading(data, ""):
         rows = data[first:stop]
     return rows.astype(plain_dtype(rows.dtype), copy=False)

@@ -185,7 +185,7 @@ class _Rows:
 
     def __call__(self, part: Part, first: int, stop: int) -> np.ndarray:
         table = self._tables[part.place]
-        if is_jpeg_table(table, part.shape):
+        if part.dtype == "uint8" and is_jpeg_table(table, part.shape):
             return decode_jpegs(table, first, stop, part.shape)
         return hdf5.read(table, first, stop)
 

@@ -135,12 +135,9 @@ def streams_of(
     together are ``state``.
     """
     cameras = tuple(pictures)
-    alone = len(cameras) == 1
     streams = {
-        "pixels" if alone else f"pixels_{_camera(part)}": image_stream(
-            part, wanted.image_size
-        )
-        for part in cameras
+        name: image_stream(part, wanted.image_size)
+        for name, part in zip(_camera_names(cameras), cameras, strict=True)
     }
     parts = tuple(measured)
     if parts:
@@ -256,9 +253,14 @@ def _colour(images: np.ndarray) -> np.ndarray:
     return np.repeat(images, 3, axis=-1)
 
 
-def _camera(part: Part) -> str:
-    """The camera that a part's name speaks of: ``agentview_image`` is agentview."""
-    return part.name.removesuffix("_image") or part.name
+def _camera_names(cameras: Sequence[Part]) -> list[str]:
+    """``agentview_image`` is the camera agentview, unless two would share a name."""
+    if len(cameras) == 1:
+        return ["pixels"]
+    full = [part.name for part in cameras]
+    short = [name.removesuffix("_image").removesuffix("_rgb") for name in full]
+    distinct = len(set(short)) == len(short) and all(short)
+    return [f"pixels_{name}" for name in (short if distinct else full)]
 
 
 def specs(streams: Mapping[str, Stream]) -> dict[str, StreamSpec]:
