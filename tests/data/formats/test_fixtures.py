@@ -57,7 +57,7 @@ def test_each_goes_into_an_episode_file(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", FORMATS, ids=lambda path: path.name)
 def test_no_fixture_is_large(path: Path) -> None:
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    assert sum(p.stat().st_size for p in files) < 130_000
+    assert all(p.stat().st_size < 100_000 for p in files)
 
 
 def test_minari_with_every_kind_of_observation() -> None:

@@ -95,6 +95,16 @@ def test_what_is_no_dataset(folder: Path, tmp_path: Path) -> None:
         MinariSource(tmp_path, Wanted())
 
 
+def test_other_folders_with_a_description(tmp_path: Path) -> None:
+    for content in ("{}", "[]", "{", '{"frames": 3}'):
+        (tmp_path / "metadata.json").write_text(content)
+        assert not recognises(tmp_path)
+    (tmp_path / "metadata.json").write_text('{"data_format": "arrow"}')
+    assert recognises(tmp_path)
+    with pytest.raises(ValueError, match="stored as 'arrow'"):
+        MinariSource(tmp_path, Wanted())
+
+
 def test_older_files_describe_themselves(folder: Path) -> None:
     about = json.loads((folder / "data/metadata.json").read_text())
     (folder / "data/metadata.json").unlink()

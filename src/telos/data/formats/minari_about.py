@@ -40,12 +40,13 @@ class About:
 def main_file(path: Path) -> Path | None:
     """The HDF5 file of the dataset that a path leads to.
 
-    The file need not exist: a description beside it is enough to tell a dataset.
+    The file need not exist: a description that names another way of storing data is
+    enough to tell a dataset, so that it can be refused by that name.
     """
     if path.name == DATA and path.is_file():
         return path
     for folder in (path / "data", path):
-        if (folder / DATA).is_file() or (folder / DESCRIPTION).is_file():
+        if (folder / DATA).is_file() or _names_storage(folder / DESCRIPTION):
             return folder / DATA
     return None
 
@@ -109,6 +110,17 @@ def layout_in(episode: h5py.Group) -> dict[str, float]:
         return dict(json.loads(hdf5.text(episode.attrs[LAYOUT_KEY])))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"attribute {LAYOUT_KEY} is damaged ({error!r})") from error
+
+
+def _names_storage(description: Path) -> bool:
+    """Whether a file of this common name is a description of Minari's."""
+    if not description.is_file() or description.stat().st_size > LARGEST_DESCRIPTION:
+        return False
+    try:
+        described = json.loads(description.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(described, dict) and "data_format" in described
 
 
 def _root_attributes(file: h5py.File) -> dict[str, str]:
