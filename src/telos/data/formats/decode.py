@@ -20,8 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-AREA = 0x20 | 0x2000 | 0x40000
-"""Flags of FFmpeg's scaler: average areas, keep colour resolution, round exactly."""
+AREA = 0x20 | 0x2000 | 0x4000 | 0x40000
+"""Flags of FFmpeg's scaler: average areas, halve no colours, round exactly."""
 CONTAINERS = "mov,matroska,avi"
 """Demultiplexers that may open a file. Playlists and scripts, which can name other
 files and addresses, are not among them, whatever the suffix says."""
@@ -70,10 +70,11 @@ class Video:
                 f"{path} cannot be opened as a video ({error.strerror}); it is "
                 "truncated, damaged or of another kind"
             ) from error
-        videos = self._container.streams.video
+        # A stream without a decoder has no context, whatever its type says.
+        videos = [s for s in self._container.streams.video if s.codec_context]
         if not videos:
             self._container.close()
-            raise ValueError(f"{path} holds no video stream")
+            raise ValueError(f"{path} holds no video that can be decoded")
         self._stream = videos[0]
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.options = {"err_detect": "explode"}
@@ -145,8 +146,10 @@ class Video:
         height, width = self.size or (None, None)
         if turns % 2:
             height, width = width, height
+        # Without resizing as everyone converts, so that pixels are the same elsewhere.
+        flags = None if self.size is None else AREA
         picture = self._reformatter.reformat(
-            frame, width=width, height=height, format="rgb24", interpolation=AREA
+            frame, width=width, height=height, format="rgb24", interpolation=flags
         )
         return np.rot90(picture.to_ndarray(), turns)
 
@@ -176,8 +179,8 @@ class Video:
             return
         if promised - time - period > max(2 * period, MISSING * promised):
             raise ValueError(
-                f"{self.path} ends with frame {self._number - 1} at {time:.3f} s, "
-                f"expected {promised:.3f} s; it is truncated: restore a whole copy"
+                f"{self.path} ends before frame {self._number}, at {time:.3f} s of "
+                f"{promised:.3f} s; it is truncated: restore a whole copy"
             )
 
     def _damaged(self, reason: str) -> str:
