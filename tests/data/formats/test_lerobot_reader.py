@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.data.fixtures.lerobot.write import FPS, LENGTHS, TASKS, episode_numbers
+from tests.data.formats.films import complaint, damaged, pictures, write_film
 
 from telos.data.formats import Source, Wanted
 from telos.data.formats.decode import resized
@@ -252,16 +253,10 @@ def test_cut_tables_are_refused(name: str, share: float, copy) -> None:
 def test_damaged_bytes_of_a_table_never_crash(copy) -> None:
     root = copy("v3.0-image")
     table = next(root.glob("data/**/*.parquet"))
-    content, rng = table.read_bytes(), np.random.default_rng(0)
-    for _ in range(40):
-        broken = bytearray(content)
-        at = int(rng.integers(len(broken) - 8))
-        broken[at : at + 8] = rng.bytes(8)
+    for broken in damaged(table.read_bytes(), 40):
         table.write_bytes(broken)
-        try:
-            read_all(root)
-        except ValueError as error:
-            assert table.name in str(error) or "episode" in str(error)
+        said = complaint(lambda: read_all(root))
+        assert not said or table.name in said or "episode" in said
 
 
 @pytest.mark.parametrize("name", ["v3.0-video", "v2.1-video"])
@@ -279,8 +274,6 @@ def test_cut_and_missing_videos_are_named(name: str, copy) -> None:
 
 @pytest.mark.parametrize("name", ["v3.0-video", "v2.1-video"])
 def test_a_video_of_another_rate_is_refused(name: str, copy) -> None:
-    from tests.data.formats.films import pictures, write_film
-
     root = copy(name)
     video = sorted(root.glob("videos/**/*.mp4"))[0]
     write_film(video, pictures(60, 64, 64), fps=FPS // 2)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,17 +141,19 @@ def _stacked(columns: Mapping[str, np.ndarray], names: list[str]) -> np.ndarray:
 
 def _read_csv(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = [name.strip() for name in next(csv.reader(file), [])]
-            values = np.loadtxt(file, delimiter=",", ndmin=2)
-    except (ValueError, UnicodeDecodeError) as error:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        names = [name.strip() for name in next(csv.reader(lines), [])]
+        rows = [line for line in lines[1:] if line.strip()]
+        values = np.loadtxt(rows, delimiter=",", ndmin=2) if rows else None
+    except ValueError as error:  # not UTF-8, or no numbers
         raise ValueError(f"{path} is no table of numbers: {error}") from error
     if not names or len(set(names)) < len(names) or any(map(_is_number, names)):
         raise ValueError(
             f"{path} begins with {names}, expected a line of different column names"
         )
-    if values.shape[1] != len(names):
-        raise ValueError(f"{path} has {values.shape[1]} columns but {len(names)} names")
+    if values is None or values.shape[1] != len(names):
+        columns = 0 if values is None else values.shape[1]
+        raise ValueError(f"{path} has {columns} columns but {len(names)} names")
     return {name: values[:, [i]] for i, name in enumerate(names)}
 
 
@@ -172,9 +175,10 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: _matrix(path, name, file[name]) for name in file.files}
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no NPZ file, or is damaged: {error}") from error
+    return {name: _matrix(path, name, array) for name, array in arrays.items()}
 
 
 def _matrix(path: Path, name: str, values: object) -> np.ndarray:

@@ -52,6 +52,7 @@ class TableShards:
         self._writer: Any = None
         self._sink: Any = None
         self._held: list[pa.Table] = []
+        self._held_rows, self._held_bytes = 0, 0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -63,9 +64,9 @@ class TableShards:
     def add(self, table: pa.Table) -> None:
         """Append rows to the file that `place` named."""
         self._held.append(table)
-        rows = sum(held.num_rows for held in self._held)
-        size = sum(held.nbytes for held in self._held)
-        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+        self._held_rows += table.num_rows
+        self._held_bytes += table.nbytes
+        if self._held_rows >= GROUP_ROWS or self._held_bytes >= GROUP_BYTES:
             self._flush()
 
     def close(self) -> None:
@@ -91,7 +92,7 @@ class TableShards:
 
         if self._held:
             self._writer.write_table(pa.concat_tables(self._held))
-        self._held = []
+        self._held, self._held_rows, self._held_bytes = [], 0, 0
 
 
 class VideoShards:

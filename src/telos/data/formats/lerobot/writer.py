@@ -15,6 +15,7 @@ import numpy as np
 
 from telos.config import save_json
 from telos.data.formats.lerobot.info import INFO
+from telos.data.formats.lerobot.listing import Listing, row_of, statistics_of
 from telos.data.formats.lerobot.outgoing import (
     Outgoing,
     arrow_column,
@@ -36,7 +37,7 @@ from telos.data.formats.lerobot.shards import (
     png_type,
 )
 from telos.data.formats.lerobot.summaries import as_json, merged
-from telos.data.formats.lerobot.tables import Clip
+from telos.data.join import slabs
 from telos.data.statistics import StreamStatistics
 from telos.data.store import EpisodeFile
 from telos.types import Episode
@@ -99,8 +100,8 @@ def export_lerobot(
     with _whole_folder(out) as folder:
         writing = _Writing(file, folder, settings)
         with closing(writing):
-            for index in range(file.num_episodes):
-                writing.add(index, file.episode(index))
+            for index, episode in enumerate(_episodes(file)):
+                writing.add(index, episode)
                 progress(index + 1, file.num_episodes)
         writing.finish()
 
@@ -149,7 +150,8 @@ class _Writing:
         self._data = TableShards(folder / "data", _schema(self._plan, settings.images))
         self._stack.callback(self._data.close)
         self._videos = self._open_videos()
-        self._listed: TableShards | None = None
+        self._listing = Listing(folder / "meta" / "episodes")
+        self._stack.callback(self._listing.close)
 
     def close(self) -> None:
         self._stack.close()
@@ -174,8 +176,18 @@ class _Writing:
             for key, values in {**columns, **pictures}.items()
         }
         self._totals = merged(self._totals, found)
-        self._list(index, columns, place, clips, found)
-        self._frames += len(columns[TASK])
+        length = len(columns[TASK])
+        where = row_of(
+            index,
+            first=self._frames,
+            length=length,
+            tasks=[self._tasks[int(n)] for n in np.unique(columns[TASK])],
+            place=place,
+            clips=clips,
+            fps=self._fps,
+        )
+        self._listing.add({**where, **statistics_of(found, self._plan.pictures)})
+        self._frames += length
 
     def finish(self) -> None:
         """Write what is known at the end."""
@@ -214,50 +226,6 @@ class _Writing:
             arrays |= {key: png_column(values) for key, values in pictures.items()}
         schema = _schema(self._plan, self._settings.images)
         return pa.table(arrays, schema=schema)
-
-    def _list(
-        self,
-        index: int,
-        columns: dict[str, np.ndarray],
-        place: tuple[int, int],
-        clips: dict[str, Clip],
-        found: dict[str, StreamStatistics],
-    ) -> None:
-        """Put the episode into the table of episodes."""
-        import pyarrow as pa
-
-        length = len(columns[TASK])
-        numbers = [int(number) for number in np.unique(columns[TASK])]
-        row: dict[str, Any] = {
-            "episode_index": index,
-            "tasks": [self._tasks[number] for number in numbers],
-            "length": length,
-            "data/chunk_index": place[0],
-            "data/file_index": place[1],
-            "dataset_from_index": self._frames,
-            "dataset_to_index": self._frames + length,
-        }
-        for key, clip in clips.items():
-            row |= {
-                f"videos/{key}/chunk_index": clip.chunk,
-                f"videos/{key}/file_index": clip.file,
-                f"videos/{key}/from_timestamp": clip.start,
-                f"videos/{key}/to_timestamp": clip.start + length / self._fps,
-            }
-        for key, statistics in found.items():
-            fields = as_json(statistics, self._plan.pictures.get(key))
-            row |= {f"stats/{key}/{name}": value for name, value in fields.items()}
-        row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
-        table = pa.Table.from_pylist([row])
-        if self._listed is None:
-            folder = self._folder / "meta" / "episodes"
-            self._listed = TableShards(folder, table.schema)
-            self._stack.callback(self._listed.close)
-        chunk, number = self._listed.place
-        for name, value in (("chunk_index", chunk), ("file_index", number)):
-            at = table.column_names.index(f"meta/episodes/{name}")
-            table = table.set_column(at, table.field(at), [[value]])
-        self._listed.add(table)
 
     def _info(self) -> dict[str, Any]:
         spec, fps = self._file.spec, self._fps
@@ -298,6 +266,13 @@ class _Writing:
                 "has_audio": False,
             }
         return entry
+
+
+def _episodes(file: EpisodeFile) -> Iterator[Episode]:
+    """All episodes, read a few at a time."""
+    for slab in slabs([file]):
+        for index in range(slab.num_episodes):
+            yield slab.episode(index)
 
 
 def _own_time(file: EpisodeFile, fps: float) -> bool:
