@@ -162,7 +162,9 @@ def _changes(recording: Recording) -> tuple[np.ndarray, np.ndarray] | None:
     """Rows whose next row also has an action, and the standardised change of labels."""
     rows = transitions(recording)
     rows = rows[np.isfinite(recording.actions[rows + 1]).all(axis=1)]
-    floats = [v for v in recording.labels.values() if v.dtype.kind == "f"]
+    # Time passes whatever is done; its tiny irregularities would count as changes.
+    known = {name: v for name, v in recording.labels.items() if name != "time"}
+    floats = [v for v in known.values() if v.dtype.kind == "f"]
     if len(rows) < 2 or not floats:
         return None
     parts = [(v[rows + 1] - v[rows]).reshape(len(rows), -1) for v in floats]
