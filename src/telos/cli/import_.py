@@ -71,16 +71,21 @@ def run(command: Command) -> dict[str, Any]:
     size = image_size(command.image_size)
     wanted = Wanted(image_size=size, streams=command.streams or None)
     source = open_source(command.source, wanted)
-    with named_bars(command.common) as bars:
-        summary = import_source(
-            source,
-            command.out,
-            pairing=Pairing(shift=command.shift, every=command.every),
-            episodes=command.episodes,
-            overwrite=command.overwrite,
-            resume=command.resume,
-            progress=lambda done, wanted: bars("episodes", done, wanted),
-        )
+    try:
+        with named_bars(command.common) as bars:
+            summary = import_source(
+                source,
+                command.out,
+                pairing=Pairing(shift=command.shift, every=command.every),
+                episodes=command.episodes,
+                overwrite=command.overwrite,
+                resume=command.resume,
+                progress=lambda done, wanted: bars("episodes", done, wanted),
+            )
+    except KeyboardInterrupt:
+        if not command.common.json:
+            print(f"interrupted: continue with --resume ({command.out})")
+        raise
     file, seconds = EpisodeFile(command.out), time.monotonic() - began
     if not command.common.json:
         _show(source, summary, file, seconds)

@@ -96,7 +96,11 @@ def test_the_spec_follows_the_tables(name: str) -> None:
     assert spec.action_low == pytest.approx([actions[:, 0].min(), -0.5])
     assert spec.action_high == pytest.approx([actions[:, 0].max(), 1.5])
     assert spec.max_steps == max(LENGTHS) - 1
-    assert spec.options == {"robot": "fake", "tasks": ["push the ball", TASKS[1]]}
+    assert spec.options == {
+        "robot": "fake",
+        "tasks": ["push the ball", TASKS[1]],
+        "action_names": ["push", "turn"],
+    }
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 from tests.data.formats.films import pictures, write_film
+from tests.data.worlds import drift_spec, make_episode
 
+from telos.data import EpisodeWriter
 from telos.data.formats import opening
 from telos.data.formats.opening import known_formats, open_source
 
@@ -40,6 +42,10 @@ def test_an_unknown_path_says_what_was_found_and_what_is_known(tmp_path: Path) -
     with pytest.raises(ValueError, match="LeRobotDataset v2.0") as caught:
         open_source(tmp_path)
     assert all(line in str(caught.value) for line in known_formats())
+    with EpisodeWriter(tmp_path / "a.h5", drift_spec()) as writer:
+        writer.append(make_episode(0))
+    with pytest.raises(ValueError, match="a.h5 is an episode file already"):
+        open_source(tmp_path / "a.h5")
 
 
 def test_a_reader_that_is_added_plugs_in(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from telos.data.formats.source import Source, Wanted
+from telos.data.store import is_episode_file
 
 FORMATS = {
     "lerobot": "LeRobotDataset v2.0, v2.1 or v3.0: a folder with meta/info.json",
@@ -43,6 +44,8 @@ def open_source(path: Path, wanted: Wanted | None = None) -> Source:
     for module in _modules():
         if module.recognises(path):
             return _source_class(module)(path, wanted or Wanted())
+    if is_episode_file(path):
+        raise ValueError(f"{path} is an episode file already; it needs no import")
     known = "\n".join(f"  {name}" for name in known_formats())
     raise ValueError(
         f"{path} is of no known format: {_found(path)}. Known are:\n{known}"

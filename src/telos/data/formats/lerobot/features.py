@@ -37,8 +37,8 @@ class Feature:
     dtype: str
     """Numpy's name, or ``image``, ``video`` or ``string``."""
     shape: tuple[int, ...]
-    named: bool = False
-    """Whether its dimensions have names; tells a vector of one number from a number."""
+    names: tuple[str, ...] = ()
+    """Of its dimensions, where they have any."""
 
     @classmethod
     def from_json(cls, path: Path, name: str, fields: Any) -> Feature:
@@ -58,7 +58,11 @@ class Feature:
                 f"{path}: feature {name!r} has dtype {dtype!r} and shape {shape!r}, "
                 "expected a name and a list of numbers"
             )
-        return cls(dtype=dtype, shape=tuple(sizes), named=bool(fields.get("names")))
+        names = fields.get("names")
+        if isinstance(names, dict):  # by group, for example motors
+            names = next(iter(names.values()), None)
+        names = tuple(map(str, names)) if isinstance(names, list) else ()
+        return cls(dtype=dtype, shape=tuple(sizes), names=names)
 
     @property
     def is_picture(self) -> bool:
@@ -78,8 +82,8 @@ class Feature:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Shape of a row here: a shape of (1,) without names is a plain number."""
-        return () if self.shape == (1,) and not self.named else self.shape
+        """Shape of a row here: a shape of (1,) without a name is a plain number."""
+        return () if self.shape == (1,) and not self.names else self.shape
 
 
 def camera_streams(features: Mapping[str, Feature]) -> dict[str, str]:

@@ -106,7 +106,14 @@ def spec_of(
         for key, feature in info.features.items()
         if not (feature.is_picture or feature.is_number) and key not in taken
     ]
-    options = {"robot": info.robot, "tasks": list(tasks), "left_out": sorted(unread)}
+    action = info.features.get(ACTION)
+    names = action.names if action is not None else ()
+    options = {
+        "robot": info.robot,
+        "tasks": list(tasks),
+        "action_names": list(names) if len(names) == len(bounds[0]) else [],
+        "left_out": sorted(unread),
+    }
     return WorldSpec(
         id=info.root.resolve().name,
         action_low=bounds[0],
