@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,8 @@ VERBS = {
     "info": "versions, device and why, renderer, memory, disk",
     "envs": "list the worlds, or show one",
     "collect": "record episodes of a behaviour in a world",
+    "import": "read a LeRobot dataset, videos or another recording",
+    "export": "write an episode file as a LeRobot dataset",
     "inspect": "look into an episode file: table, checks, pictures",
     "train": "learn a world model from an episode file",
     "calibrate": "find how much room the guardrails of a run need",
@@ -102,7 +105,8 @@ def load_verb(verb: str) -> ModuleType:
         raise ValueError(
             f"unknown verb {verb!r}.{hint} Choose one of {', '.join(VERBS)}."
         )
-    return import_module(f"telos.cli.{verb}")
+    # A verb that is a word of Python has a file that ends in an underscore (PEP 8).
+    return import_module(f"telos.cli.{verb}{'_' if iskeyword(verb) else ''}")
 
 
 def parse(module: ModuleType, verb: str, args: Sequence[str]) -> Any:

@@ -46,8 +46,7 @@ def check_tables(recording: Recording) -> list[Finding]:
     labels = {f"labels/{name}": array for name, array in recording.labels.items()}
     return [
         _non_finite("actions and labels", {"actions": actions, **labels}),
-        _constant_actions(actions),
-        _saturated_actions(recording, actions),
+        *_actions(recording, actions),
         _repeated_seeds(recording),
         *_alignment(recording),
     ]
@@ -91,6 +90,15 @@ def _non_finite(where: str, arrays: Streams) -> Finding:
     text = ", ".join(f"{name} has {count}" for name, count in bad.items() if count)
     check = f"non-finite values in {where}"
     return _finding(check, text, level="error", fine="none")
+
+
+def _actions(recording: Recording, actions: np.ndarray) -> Iterator[Finding]:
+    if recording.spec.action_dim == 0:
+        text = "there are none: the recording can be looked at, not trained on"
+        yield _finding("actions", text, fine="")
+        return
+    yield _constant_actions(actions)
+    yield _saturated_actions(recording, actions)
 
 
 def _constant_actions(actions: np.ndarray) -> Finding:
@@ -137,7 +145,7 @@ def _alignment(recording: Recording) -> Iterator[Finding]:
     makes it a good predictor in a correct recording.
     """
     changes = _changes(recording)
-    if changes is None:
+    if changes is None or recording.spec.action_dim == 0:
         return
     rows, change = changes
     now = explained_variance(recording.actions[rows], change)
@@ -154,7 +162,9 @@ def _changes(recording: Recording) -> tuple[np.ndarray, np.ndarray] | None:
     """Rows whose next row also has an action, and the standardised change of labels."""
     rows = transitions(recording)
     rows = rows[np.isfinite(recording.actions[rows + 1]).all(axis=1)]
-    floats = [v for v in recording.labels.values() if v.dtype.kind == "f"]
+    # Time passes whatever is done; its tiny irregularities would count as changes.
+    known = {name: v for name, v in recording.labels.items() if name != "time"}
+    floats = [v for v in known.values() if v.dtype.kind == "f"]
     if len(rows) < 2 or not floats:
         return None
     parts = [(v[rows + 1] - v[rows]).reshape(len(rows), -1) for v in floats]

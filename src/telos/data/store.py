@@ -180,6 +180,15 @@ def _sample(source: h5py.Dataset, stream: StreamSpec) -> bytes:
     return b"".join(source[row].tobytes() for row in rows)
 
 
+def is_episode_file(path: Path) -> bool:
+    """Whether a path is an HDF5 file that says so, whole or not."""
+    try:
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
+
+
 def _open(path: Path) -> h5py.File:
     if path.is_dir():
         raise ValueError(f"{path} is a folder, expected an episode file (.h5)")

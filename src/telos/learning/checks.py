@@ -23,8 +23,14 @@ def check_trainable(config: TrainConfig, spec: WorldSpec, lengths: np.ndarray) -
 
     Raises:
         ValueError: If a name or number of the configuration is not allowed, the images
-            do not suit the network, or the episodes are too few or too short.
+            do not suit the network, the episodes are too few or too short, or they have
+            no actions.
     """
+    if spec.action_dim == 0:
+        raise ValueError(
+            f"the recording {spec.id!r} has no actions, and a world model learns what "
+            "actions do; put a table of actions beside each video and import it again"
+        )
     # The codec knows every choice: a config that it would not read back is wrong.
     from_dict(TrainConfig, to_dict(config))
     _check_numbers(config)
