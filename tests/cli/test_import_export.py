@@ -64,6 +64,26 @@ def test_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "replace it with --overwrite" in capsys.readouterr().err
 
 
+def test_there_and_back_by_minari(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, folder, second = tmp_path / "a.h5", tmp_path / "a-v0", tmp_path / "b.h5"
+    with EpisodeWriter(first, drift_spec()) as writer:
+        for seed in range(3):
+            writer.append(make_episode(seed))
+    export = ["export", str(first), "--to", "minari", str(folder)]
+    assert main([*export, "--fps", "5"]) == 2
+    assert "belong to --to lerobot" in capsys.readouterr().err
+    assert main([*export, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["format"], result["frames"]) == ("minari", 27)
+    assert main(["import", str(folder), "--out", str(second), "--image-size", "0"]) == 0
+    one, other = EpisodeFile(first).load(), EpisodeFile(second).load()
+    assert np.array_equal(one.observations["pixels"], other.observations["pixels"])
+    assert np.array_equal(one.actions, other.actions, equal_nan=True)
+    assert main(export) == 2
+
+
 def test_plain_videos_can_be_inspected_and_not_trained_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from tests.data.formats.films import complaint, damaged, pictures, write_film
 
-from telos.data.formats.decode import Video, decode_picture, probe, resized
+from telos.data.formats.decode import Video, decode_picture, probe
+from telos.data.formats.resize import resize
 from telos.envs.images import area_resize
 
 
@@ -55,22 +56,23 @@ def test_noted_rotation_is_applied(turns: int, tmp_path: Path) -> None:
     upright = np.rot90(frames, turns, axes=(1, 2))
     assert probe(path).size == upright.shape[1:3]
     assert np.array_equal(read(path)[1], upright)
-    small = np.stack([resized(picture, (12, 8)) for picture in upright])
+    small = resize(upright, (12, 8))
     assert np.abs(read(path, (12, 8))[1].astype(int) - small).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(120, 160), (96, 96), (100, 70), (480, 640)])
 def test_resizing_averages_areas(shape: tuple[int, int]) -> None:
     picture = noise(*shape)
-    found = resized(picture, (64, 64)).astype(int)
+    found = resize(picture[None], (64, 64))[0].astype(int)
     assert np.abs(found - area_resize(picture, 64)).max() <= 1
 
 
 def test_blocks_are_averaged_by_brute_force() -> None:
     picture = noise(40, 60)
     blocks = picture.reshape(10, 4, 20, 3, 3).mean(axis=(1, 3))
-    assert np.abs(resized(picture, (10, 20)) - blocks).max() <= 1
-    assert resized(picture, (40, 60)) is picture
+    assert np.abs(resize(picture[None], (10, 20))[0] - blocks).max() <= 1
+    frames = picture[None]
+    assert resize(frames, (40, 60)) is frames
 
 
 def test_seeking_leads_to_a_frame_not_later_than_asked_for(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from tests.data.fixtures.lerobot.write import FPS, LENGTHS, TASKS, episode_numbe
 from tests.data.formats.films import complaint, damaged, pictures, write_film
 
 from telos.data.formats import Source, Wanted
-from telos.data.formats.decode import resized
 from telos.data.formats.lerobot import LeRobotSource, recognises
+from telos.data.formats.resize import resize
 from telos.envs.world import StreamSpec
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "lerobot"
@@ -120,8 +120,8 @@ def test_only_what_is_wanted_is_read_and_resized(name: str) -> None:
     wanted = Wanted(image_size=(16, 24), streams=("pixels_wrist",))
     whole, episode = read_all(FIXTURES / name)[0], read_all(FIXTURES / name, wanted)[0]
     assert list(episode.observations) == ["pixels_wrist"]
-    small = [resized(p, (16, 24)) for p in whole.observations["pixels_wrist"]]
-    error = np.abs(episode.observations["pixels_wrist"].astype(int) - np.stack(small))
+    small = resize(whole.observations["pixels_wrist"], (16, 24))
+    error = np.abs(episode.observations["pixels_wrist"].astype(int) - small)
     # Without resizing, colours are converted fast, which costs one or two levels.
     assert error.mean() < (2 if "video" in name else 0.1)
     with pytest.raises(ValueError, match=r"no streams \['pixels'\]; it has"):

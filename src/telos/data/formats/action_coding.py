@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from telos.data.formats.bounds import widened
 from telos.data.validation import ACTION_TOLERANCE
 
 MOST_CHOICES = 4096
@@ -135,9 +136,7 @@ def continuous(
         if bounds is not None and _holds(found, bounds[0], bounds[1]):
             return _coding(bounds[0], bounds[1], origin)
     with np.errstate(over="ignore", invalid="ignore"):  # refused a line later
-        low, high = found.low.astype(np.float32), found.high.astype(np.float32)
-        room = np.where(low < high, 0, np.maximum(1, 1e-3 * np.abs(low)))
-        return _coding(low - room, high + room, "measured")
+        return _coding(*widened(found.low, found.high), "measured")
 
 
 def discrete(choices: Sequence[int], starts: Sequence[int]) -> ActionCoding:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from telos.data.formats.resize import AREA, resize
+
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-AREA = 0x20 | 0x2000 | 0x4000 | 0x40000
-"""Flags of FFmpeg's scaler: average areas, halve no colours, round exactly."""
 CONTAINERS = "mov,matroska,avi"
 """Demultiplexers that may open a file. Playlists and scripts, which can name other
 files and addresses, are not among them, whatever the suffix says."""
@@ -225,17 +225,4 @@ def decode_picture(content: bytes, size: tuple[int, int] | None = None) -> np.nd
             pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except (OSError, SyntaxError) as error:  # Pillow raises both for damaged files
         raise ValueError(f"a picture cannot be decoded ({error})") from error
-    return pixels if size is None else resized(pixels, size)
-
-
-def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint8 at another height and width, by averaging areas."""
-    import av
-
-    if pixels.shape[:2] == size:
-        return pixels
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
-    small = frame.reformat(
-        width=size[1], height=size[0], format="rgb24", interpolation=AREA
-    )
-    return small.to_ndarray()
+    return pixels if size is None else resize(pixels[None], size)[0]
