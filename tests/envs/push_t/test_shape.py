@@ -62,22 +62,22 @@ def test_the_frame_and_the_arena_are_each_others_inverse():
 
 
 def test_a_gap_is_negative_inside_and_the_distance_to_the_outline_outside():
-    points = grid(8.0)
-    for pose in poses(2, 4):
+    points = grid(24.0)
+    for pose in poses(2, 3):
         gaps = gap(points[None], pose[None], SCALE)[0]
         np.testing.assert_array_equal(gaps <= 0, inside(points, pose))
-        shares = np.linspace(0, 1, 400)[:, None, None]
+        shares = np.linspace(0, 1, 200)[:, None, None]
         corners = in_arena(OUTLINE, pose[None], SCALE)[0]
         sides = (1 - shares) * corners + shares * np.roll(corners, -1, 0)
         way = np.linalg.norm(points[:, None] - sides.reshape(-1, 2), axis=-1).min(-1)
         out = gaps > 0
-        np.testing.assert_allclose(gaps[out], way[out], atol=0.2)
+        np.testing.assert_allclose(gaps[out], way[out], atol=0.4)
 
 
 def test_coverage_is_the_share_of_a_fine_grid():
-    points = grid(0.5)
-    first, second = poses(3, 8), poses(4, 8)
-    exact = coverage(first, second, np.full(8, 30.0))
+    points = grid(1.0)
+    first, second = poses(3, 6), poses(4, 6)
+    exact = coverage(first, second, np.full(6, 30.0))
     for one, other, share in zip(first, second, exact, strict=True):
         both = inside(points, one) & inside(points, other)
         assert share == pytest.approx(both.sum() / inside(points, other).sum(), abs=0.01)

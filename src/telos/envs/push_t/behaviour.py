@@ -10,14 +10,19 @@ from telos.envs.push_t.measure import wrapped
 from telos.envs.push_t.physics import AGENT, BLOCK, Control
 from telos.envs.push_t.placement import draw_pose
 from telos.envs.push_t.pusher import Pusher
+from telos.envs.push_t.shape import centre_of
+from telos.envs.random_policy import RandomPolicy
 from telos.types import Streams
 
 Sizes = Callable[[], tuple[np.ndarray, np.ndarray]]
 """Scales of the T and radii of the agent of the running episodes, (B,) pixels."""
-NOISES = (0.0, 60.0)
+NOISES = (0.0, 30.0)
 """Range from which a pushing episode draws the noise of its targets, pixels."""
 KEPT = 0.8
 """Share of the noise that the next step keeps."""
+NEAR, NEAR_KEPT = 100.0, 0.8
+"""Random targets lie within this of the T's centre along each axis, pixels; share of the
+randomness that the next step keeps."""
 PATIENCE = (30, 90)
 """Shortest and longest pursuit of a pose, steps."""
 DONE = 8.0
@@ -70,6 +75,26 @@ class PushPolicy:
         fresh = np.stack([rng.standard_normal(2) for rng in self._rngs])
         self._drift = KEPT * self._drift + np.sqrt(1 - KEPT**2) * fresh
         return self._control.actions(target + self._noise * self._drift, agent)
+
+
+class NearPolicy:
+    """Random targets around the T, which last for some steps: pushes of all kinds."""
+
+    def __init__(self, sizes: Sizes, control: Control) -> None:
+        """Take what the running episodes are like, and what actions mean."""
+        self._sizes, self._control = sizes, control
+        self._offsets = RandomPolicy(np.full(2, -NEAR), np.full(2, NEAR), NEAR_KEPT)
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """Start len(seeds) episodes."""
+        self._scale, _ = self._sizes()
+        self._offsets.reset(seeds)
+
+    def act(self, observation: Streams, labels: Streams) -> np.ndarray:
+        """(B, 2) actions from the labels position, block and angle."""
+        agent, pose = places(labels)
+        target = centre_of(pose, self._scale) + self._offsets.act(observation, labels)
+        return self._control.actions(target, agent)
 
 
 class ExpertPolicy:

@@ -29,13 +29,13 @@ SPACING = 0.5
 """Of the points that are pushed at, scales."""
 STAND_OFF = 8.0
 """Room between the agent and the T where a push begins, pixels."""
-LINED_UP = 4.0
+LINED_UP = 8.0
 """A push begins when the agent is this near to the line of the push, pixels."""
-STROKE = 40.0
+STROKE = 30.0
 """Longest push before the next decision, pixels."""
-TRAVEL, LOYALTY = 0.15, 12.0
-"""Price of the way to another point, pixels of error per pixel of way, and bonus of the
-point that was chosen before."""
+SETTLING, LOYALTY = 200.0, 2.0
+"""A push is worth the error that it takes away per pixel of the way to its point, of
+which this many come on top, and this many times more at the point chosen before."""
 RING = 10.0
 """Room that the way around the T leaves, pixels."""
 BEND = 0.6
@@ -133,8 +133,8 @@ class Pusher:
         way = np.linalg.norm(begin - agent[:, None], axis=-1)
         outside = (np.abs(begin - ARENA / 2) > ARENA / 2).any(-1)
         same = np.arange(gains.shape[1]) == self._chosen[:, None]
-        score = gains - TRAVEL * way + LOYALTY * (same & (gains > 0))
-        self._chosen = np.where(outside, score - ARENA, score).argmax(-1)
+        worth = gains * np.where(same, LOYALTY, 1.0) / (SETTLING + way)
+        self._chosen = np.where(outside, -np.inf, worth).argmax(-1)
 
     def _around(
         self, agent: np.ndarray, pose: np.ndarray, place: np.ndarray

@@ -19,6 +19,7 @@ from telos.envs.exact import PathObjective
 from telos.envs.mixture import MixturePolicy
 from telos.envs.push_t.behaviour import (
     ExpertPolicy,
+    NearPolicy,
     PushPolicy,
     StraightPolicy,
     places,
@@ -61,9 +62,9 @@ CONTENT = 0.35
 """Share of the success radius with which the expert leaves the T."""
 COVERED = 1.5
 """The same where what counts is how much of the goal is covered, pixels."""
-PUSHES, EXPERTS = 0.6, 0.85
-"""Shares of ``mixed``: of noisy pushing, and of pushing without noise in the rest, of
-which what is left wanders."""
+PUSHES, EXPERTS = 0.5, 0.75
+"""Share of noisy pushing in ``mixed``, and of pushing of any kind; what is left stays
+near the T."""
 WANDER_CORRELATION = 0.9
 ATTEMPTS = 20
 """Draws of goals, each of which may have to be simulated."""
@@ -80,7 +81,7 @@ class PushT:
     """
 
     goal_rules = ("state-ahead", "random-pose", "target")
-    behaviours = ("mixed", "push", "expert", "wander", "random")
+    behaviours = ("mixed", "push", "expert", "near", "wander", "random")
     exact_dims: ClassVar = {
         "position": (0, 1),
         "velocity": (2, 3),
@@ -246,7 +247,8 @@ class PushT:
         return self.distance(labels, goal)
 
     def behaviour(self, name: str) -> Policy:
-        """``push`` (noisy), ``expert`` (no noise), ``wander``, ``random``, ``mixed``."""
+        """``push`` (noisy) or ``expert`` pushing to poses, ``near`` the T, ``wander``,
+        ``random``, or ``mixed``: mostly pushing."""
         check_option("behaviour", name, self.behaviours)
         bounds = self._control.bounds
         if name == "random":
@@ -254,12 +256,17 @@ class PushT:
         wander = RandomPolicy(*bounds, WANDER_CORRELATION)
         if name == "wander":
             return wander
-        push = PushPolicy(self._sizes, self._control)
-        expert = PushPolicy(self._sizes, self._control, noises=(0.0, 0.0))
-        if name != "mixed":
-            return push if name == "push" else expert
+        known = self._sizes, self._control
+        made = {
+            "push": PushPolicy(*known),
+            "expert": PushPolicy(*known, noises=(0.0, 0.0)),
+            "near": NearPolicy(*known),
+        }
+        if name in made:
+            return made[name]
         # One draw decides in both mixtures, which therefore share one scale.
-        return MixturePolicy(push, MixturePolicy(expert, wander, EXPERTS), PUSHES)
+        rest = MixturePolicy(made["expert"], made["near"], EXPERTS)
+        return MixturePolicy(made["push"], rest, PUSHES)
 
     def greedy(self, goal: Goal) -> Policy:
         """The floor: the agent heads straight for its own goal."""
