@@ -85,7 +85,8 @@ class Raster:
         columns, rows = (_around(at, boxes) for at in (column, row))
         dx = (columns - column).astype(np.float32)[:, None]
         dy = (row - rows).astype(np.float32)[:, :, None]
-        cos, sin = (f(angle)[:, None, None].astype(np.float32) for f in (np.cos, np.sin))
+        turn = angle.astype(np.float32)[:, None, None]
+        cos, sin = np.cos(turn), np.sin(turn)
         cover = _shares(cos * dx + sin * dy, cos * dy - sin * dx, boxes)
         rows, columns = rows[:, :, None], columns[:, None]
         image = np.arange(len(boxes))[:, None, None]

@@ -76,7 +76,9 @@ def main():
         "source": "gym_pusht/PushT-v0, recorded by record_reference.py",
         "versions": {name: version(name) for name in packages},
         "episodes": [
-            record(env, kind, seed) for kind, seeds in EPISODES.items() for seed in seeds
+            record(env, kind, seed)
+            for kind, seeds in EPISODES.items()
+            for seed in seeds
         ],
     }
     path = Path(__file__).with_name("reference.json")

@@ -95,14 +95,14 @@ def test_what_leaves_the_picture_is_cut_off():
 
 
 def test_many_states_of_many_environments_are_drawn_like_one():
-    look = draw_look({name: "random" for name in FACTORS}, [3, 4])
+    look = draw_look(dict.fromkeys(FACTORS, "random"), [3, 4])
     targets = np.stack([FIELD_TARGET, FIELD_TARGET + 20])
     rng = np.random.default_rng(0)
     states = np.stack([STATE + rng.normal(0, 30, 10) for _ in range(6)])
     states = states.reshape(2, 3, 10)
     together = Painter(look, targets, SIZE).draw(states)
     for seed, row in ((3, 0), (4, 1)):
-        alone = draw_look({name: "random" for name in FACTORS}, [seed])
+        alone = draw_look(dict.fromkeys(FACTORS, "random"), [seed])
         painter = Painter(alone, targets[row][None], SIZE)
         for n in range(3):
             single = painter.draw(states[row, n][None, None])[0, 0]

@@ -79,16 +79,17 @@ def test_coverage_is_the_share_of_a_fine_grid():
     first, second = poses(3, 6), poses(4, 6)
     exact = coverage(first, second, np.full(6, 30.0))
     for one, other, share in zip(first, second, exact, strict=True):
-        both = inside(points, one) & inside(points, other)
-        assert share == pytest.approx(both.sum() / inside(points, other).sum(), abs=0.01)
+        there = inside(points, other)
+        both = there & inside(points, one)
+        assert share == pytest.approx(both.sum() / there.sum(), abs=0.01)
 
 
 def test_coverage_of_itself_is_everything_and_of_another_place_nothing():
     pose = poses(5, 4)
     np.testing.assert_allclose(coverage(pose, pose, np.full(4, 30.0)), 1.0)
-    turned = pose + [0, 0, 2 * np.pi]
+    turned = pose + np.array([0, 0, 2 * np.pi])
     np.testing.assert_allclose(coverage(pose, turned, np.full(4, 30.0)), 1.0)
-    away = pose + [250.0, 0, 0]
+    away = pose + np.array([250.0, 0, 0])
     np.testing.assert_allclose(coverage(pose, away, np.full(4, 30.0)), 0.0, atol=1e-12)
 
 

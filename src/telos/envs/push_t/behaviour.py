@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from telos.envs.push_t.measure import wrapped
 from telos.envs.push_t.physics import AGENT, BLOCK, Control
 from telos.envs.push_t.placement import draw_pose
 from telos.envs.push_t.pusher import Pusher
 from telos.envs.push_t.shape import centre_of
+from telos.envs.push_t.streams import places
 from telos.envs.random_policy import RandomPolicy
 from telos.types import Streams
 
@@ -21,8 +21,8 @@ NOISES = (0.0, 30.0)
 KEPT = 0.8
 """Share of the noise that the next step keeps."""
 NEAR, NEAR_KEPT = 100.0, 0.8
-"""Random targets lie within this of the T's centre along each axis, pixels; share of the
-randomness that the next step keeps."""
+"""Random targets lie within this of the T's centre along each axis, pixels; share of
+the randomness that the next step keeps."""
 PATIENCE = (30, 90)
 """Shortest and longest pursuit of a pose, steps."""
 DONE = 8.0
@@ -145,11 +145,3 @@ class StraightPolicy:
         """(B, 2) actions from the label position."""
         agent = np.asarray(labels["position"], np.float64)
         return self._control.actions(self._goals[:, AGENT], agent)
-
-
-def places(labels: Streams) -> tuple[np.ndarray, np.ndarray]:
-    """Where agents (B, 2) and Ts (B, 3) are by labels."""
-    angle = wrapped(np.asarray(labels["angle"], np.float64))
-    block = np.asarray(labels["block"], np.float64)
-    agent = np.asarray(labels["position"], np.float64)
-    return agent, np.concatenate([block, angle[:, None]], -1)

@@ -8,10 +8,11 @@ accelerates the disc towards a target.
 
 A state is all there is to know: the same state and target lead to the same next state,
 whatever was before. Two things of pymunk would stand against that. Contacts that
-overlap leave a push that moves the T at the start of the next simulator step and can be
-read nowhere; it is measured here, by one more simulator step with the T alone, and kept
-as a part of the T's velocity. And the solver remembers the impulses of the last contacts;
-that step makes it forget them.
+overlap leave a push that moves the T at the start of the next simulator step and can
+be read nowhere; it is measured here, by one more simulator step with the T alone, and
+kept as a part of the T's velocity. And the solver remembers the impulses of the last
+contacts; that step makes it forget them. The latter is felt only where several contacts
+act at once: in the corner between bar and stem, and between agent and wall.
 """
 
 from __future__ import annotations
@@ -113,7 +114,6 @@ class PushSpace:
         x, y = self._block.position
         angle = self._block.angle
         return [*motion, x, y, angle, *self._left_over()]
-
 
     def _put(self, state: list[float]) -> None:
         agent, block = self._agent, self._block

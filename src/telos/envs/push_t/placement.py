@@ -43,9 +43,7 @@ def draw_pose(rng: np.random.Generator, scale: float) -> np.ndarray:
     raise AssertionError(f"no room was found for a T of scale {scale}")
 
 
-def draw_agent(
-    rng: np.random.Generator, pose: np.ndarray, sizes: Sizes
-) -> np.ndarray:
+def draw_agent(rng: np.random.Generator, pose: np.ndarray, sizes: Sizes) -> np.ndarray:
     """(2,) place of an agent that touches neither the T nor the zone.
 
     Raises:

@@ -1,11 +1,12 @@
 """Where to push a T so that it comes to a pose, and how to get there.
 
 The T has no friction and moves only while it is pushed. A push at a point, along the
-inward normal d there, moves the centre along d and turns the T by m / I per pixel, where
-m is the lever of the push about the centre and I the inertia over the mass. Errors of
-place and angle are weighed as the T's own inertia weighs speeds, |e|^2 + I turn^2. The
-error that the best push at a point takes away is then the projection of the error on
-the unit motion of that push: (e . d + turn m) / sqrt(1 + m^2 / I), in pixels.
+inward normal d there, moves the centre along d and turns the T by m / I per pixel,
+where m is the lever of the push about the centre and I the inertia over the mass.
+Errors of place and angle are weighed as the T's own inertia weighs speeds,
+|e|^2 + I turn^2. The error that the best push at a point takes away is then the
+projection of the error on the unit motion of that push, in pixels:
+(e . d + turn m) / sqrt(1 + m^2 / I).
 """
 
 from __future__ import annotations
@@ -100,11 +101,13 @@ class Pusher:
         normal, contact = outward[rows], touching[rows]
         off = agent - contact
         beside, before = _cross(normal, off), (normal * off).sum(-1)
-        ready = (np.abs(beside) < LINED_UP) & (before < STAND_OFF + LINED_UP)
-        ready &= before > -self._radius
+        begun = (before > -self._radius) & (before < STAND_OFF + LINED_UP)
+        ready = begun & (np.abs(beside) < LINED_UP)
         stroke = np.clip(gains[rows] * self._norm[rows], 0.0, STROKE)
         onward = contact - stroke[:, None] * normal
-        return np.where(ready[:, None], onward, self.go(agent, pose, begin[rows]))
+        return np.where(
+            np.expand_dims(ready, -1), onward, self.go(agent, pose, begin[rows])
+        )
 
     def go(self, agent: np.ndarray, pose: np.ndarray, place: np.ndarray) -> np.ndarray:
         """(B, 2) where the agent should go now to come to a place around the T."""
@@ -132,8 +135,10 @@ class Pusher:
         """Decide at which point to push, in view of the way there."""
         way = np.linalg.norm(begin - agent[:, None], axis=-1)
         outside = (np.abs(begin - ARENA / 2) > ARENA / 2).any(-1)
-        same = np.arange(gains.shape[1]) == self._chosen[:, None]
-        worth = gains * np.where(same, LOYALTY, 1.0) / (SETTLING + way)
+        loyalty = np.ones_like(gains)
+        rows = np.flatnonzero(self._chosen >= 0)
+        loyalty[rows, self._chosen[rows]] = LOYALTY
+        worth = loyalty * gains / (SETTLING + way)
         self._chosen = np.where(outside, -np.inf, worth).argmax(-1)
 
     def _around(
@@ -159,7 +164,7 @@ class Pusher:
         """(B, 2) points of the ring, and (B,) whether they are in the arena."""
         way = np.stack([np.cos(angle), np.sin(angle)], -1)
         points = centre + ring[:, None] * way
-        return points, ((points > 0) & (points < ARENA)).all(-1)
+        return points, np.all((points > 0) & (points < ARENA), axis=-1)
 
 
 def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:

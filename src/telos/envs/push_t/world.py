@@ -15,6 +15,7 @@ from telos.envs.checks import (
     check_seeds,
     check_started,
 )
+from telos.envs.errors import NotOfferedError
 from telos.envs.exact import PathObjective
 from telos.envs.mixture import MixturePolicy
 from telos.envs.push_t.behaviour import (
@@ -22,14 +23,11 @@ from telos.envs.push_t.behaviour import (
     NearPolicy,
     PushPolicy,
     StraightPolicy,
-    places,
 )
 from telos.envs.push_t.factors import Look, check_factors, draw_look
-from telos.envs.push_t.measure import MEASURES, distance_between, wrapped
+from telos.envs.push_t.measure import MEASURES, distance_between
 from telos.envs.push_t.physics import (
     AGENT,
-    AGENT_SPEED,
-    BLOCK,
     STATE,
     Control,
     PushSpace,
@@ -44,9 +42,10 @@ from telos.envs.push_t.placement import (
     draw_state,
 )
 from telos.envs.push_t.rollout import ExactPushT, advance
+from telos.envs.push_t.streams import labels_of, numbers_of, spec_of, states_of
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.raster import SIZE
-from telos.envs.world import Foresight, Goal, Step, StreamSpec, WorldSpec
+from telos.envs.world import Goal, Step, WorldSpec
 from telos.envs.zones import Zone, zone_factors, zone_from_option, zone_limits
 from telos.types import Dynamics, Objective, Policy, Streams
 
@@ -139,7 +138,7 @@ class PushT:
         self._goal_steps, self._size = goal_steps, size
         self._factors = dict(factors or {})
         self._zone = None if zone is None else zone_from_option(zone, num_envs)
-        self._spec = _spec(
+        self._spec = spec_of(
             *self._control.bounds,
             max_steps=max_steps,
             control=control,
@@ -235,11 +234,11 @@ class PushT:
     def goal_at(self, states: np.ndarray) -> Goal:
         """Goals at exact states (B, 10) of the running episodes."""
         check_started(self._spaces)
-        return Goal(observations=self._observe(states), labels=_labels(states))
+        return Goal(observations=self._observe(states), labels=labels_of(states))
 
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) distance to the goal by the world's measure."""
-        states, goals = _states_of(labels), _states_of(goal.labels)
+        states, goals = states_of(labels), states_of(goal.labels)
         return distance_between(self._measure, states, goals, self._look.scale)
 
     def path_length(self, labels: Streams, goal: Goal) -> np.ndarray:
@@ -270,32 +269,41 @@ class PushT:
 
     def greedy(self, goal: Goal) -> Policy:
         """The floor: the agent heads straight for its own goal."""
-        return StraightPolicy(self._control, _states_of(goal.labels))
+        return StraightPolicy(self._control, states_of(goal.labels))
 
     def expert(self, goal: Goal) -> Policy:
         """Pushes the T where the error is taken away fastest, then leaves it."""
         check_started(self._spaces)
         covers = self._measure == "coverage"
         content = COVERED if covers else CONTENT * self.success_radius
-        goals = _states_of(goal.labels)
+        goals = states_of(goal.labels)
         return ExpertPolicy(self._sizes, self._control, goals, content)
 
     def oracle(self, goal: Goal) -> tuple[Dynamics, Objective]:
-        """pymunk itself and the world's measure of distance."""
-        check_started(self._spaces)
-        goals = _states_of(goal.labels)
-        objective = PathObjective(partial(self._distances, goals))
-        return ExactPushT(self._spaces, self._control), objective
+        """Not offered.
+
+        Raises:
+            NotOfferedError: Always; a search of the usual size finds less than the
+                script does, and would be no ceiling. Who has the time for a larger one
+                asks for the ``simulator``.
+        """
+        raise NotOfferedError(
+            "push-t offers no exact dynamics as a ceiling: use expert(goal), which "
+            "pushes the T where it helps most, or simulator(goal) to plan with pymunk."
+        )
 
     def simulator(self, goal: Goal) -> tuple[Dynamics, Objective]:
-        """The same as ``oracle``."""
-        return self.oracle(goal)
+        """pymunk itself, about 20 000 steps a second, and the measure of distance."""
+        check_started(self._spaces)
+        goals = states_of(goal.labels)
+        objective = PathObjective(partial(self._distances, goals))
+        return ExactPushT(self._spaces, self._control), objective
 
     def show(self, states: np.ndarray) -> Streams:
         """What would be seen in (B, N, 10) exact states: name -> (B, N, ...)."""
         check_started(self._spaces)
         states = np.asarray(states, np.float64)
-        return {"pixels": self._painter.draw(states), "state": _numbers(states)}
+        return {"pixels": self._painter.draw(states), "state": numbers_of(states)}
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, 10) float64, all that decides what happens, see ``physics``."""
@@ -369,7 +377,7 @@ class PushT:
         policy.reset(seeds)
         states = reached = self._states
         for time in range(int(steps.max())):
-            actions = policy.act({}, _labels(states))
+            actions = policy.act({}, labels_of(states))
             states = self._after(states, actions)
             clear = self._zone is None or self._zone.margin(states[:, AGENT]) > 0.0
             counts = (time < steps) & clear
@@ -386,7 +394,7 @@ class PushT:
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
         """Streams of (B, 10) states."""
         pixels = self._painter.draw(states[:, None])[:, 0]
-        return {"pixels": pixels, "state": _numbers(states)}
+        return {"pixels": pixels, "state": numbers_of(states)}
 
     def _show(self, before: np.ndarray) -> Step:
         margins = {}
@@ -395,63 +403,7 @@ class PushT:
             margins["zone"] = self._zone.swept_margin(*ways)
         return Step(
             observations=self._observe(self._states),
-            labels=_labels(self._states),
+            labels=labels_of(self._states),
             terminated=np.zeros(self._num_envs, bool),
             margins=margins,
         )
-
-
-def _numbers(states: np.ndarray) -> np.ndarray:
-    """(..., 8) the stream ``state`` of (..., 10) states."""
-    return np.concatenate([states[..., :6], _heading(states)], -1).astype(np.float32)
-
-
-def _heading(states: np.ndarray) -> np.ndarray:
-    """(..., 2) cosine and sine of the T's angle."""
-    angle = states[..., BLOCK][..., 2]
-    return np.stack([np.cos(angle), np.sin(angle)], -1)
-
-
-def _labels(states: np.ndarray) -> dict[str, np.ndarray]:
-    """Labels of (B, 10) states."""
-    pose = states[:, BLOCK]
-    labels = {
-        "position": states[:, AGENT],
-        "velocity": states[:, AGENT_SPEED],
-        "block": pose[:, :2],
-        "angle": wrapped(pose[:, 2]),
-        "heading": _heading(states),
-    }
-    return {name: values.astype(np.float32) for name, values in labels.items()}
-
-
-def _states_of(labels: Streams) -> np.ndarray:
-    """(B, 10) states of rest of labels."""
-    agent, pose = places(labels)
-    states = np.zeros((len(agent), STATE))
-    states[:, AGENT], states[:, BLOCK] = agent, pose
-    return states
-
-
-def _spec(
-    low: np.ndarray, high: np.ndarray, *, max_steps: int, size: int, **options: object
-) -> WorldSpec:
-    return WorldSpec(
-        id="push-t",
-        action_low=low,
-        action_high=high,
-        streams={
-            "pixels": StreamSpec(shape=(size, size, 3), dtype="uint8"),
-            "state": StreamSpec(shape=(8,), dtype="float32", unit="px, px/s, px, 1"),
-        },
-        labels={
-            "position": StreamSpec(shape=(2,), dtype="float32", unit="px"),
-            "velocity": StreamSpec(shape=(2,), dtype="float32", unit="px/s"),
-            "block": StreamSpec(shape=(2,), dtype="float32", unit="px"),
-            "angle": StreamSpec(shape=(), dtype="float32", unit="rad"),
-            "heading": StreamSpec(shape=(2,), dtype="float32", unit="1"),
-        },
-        max_steps=max_steps,
-        options={**options, "size": size, "max_steps": max_steps},
-        foresight=Foresight(horizon=15, sigma=0.5, samples=64, iterations=4),
-    )
