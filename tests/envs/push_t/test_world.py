@@ -294,10 +294,9 @@ def test_the_t_on_the_marked_pose_covers_the_target():
 
 @pytest.mark.parametrize("control", ["relative", "absolute"])
 def test_the_expert_reaches_goals_that_neither_chance_nor_standing_still_does(control):
-    protocol = load_protocol("push-t-25").with_episodes(24)
-    world = make_world(
-        protocol.world, 24, **{**protocol.world_options, "control": control}
-    )
+    protocol = load_protocol("push-t-25").with_episodes(12)
+    options = {**protocol.world_options, "control": control, "size": 8}
+    world = make_world(protocol.world, 12, **options)
     reached = {
         name: run_episodes(world, PolicyActor(make), protocol, num_traces=0)
         for name, make in (
@@ -307,14 +306,14 @@ def test_the_expert_reaches_goals_that_neither_chance_nor_standing_still_does(co
         )
     }
     count = {name: results.count("success") for name, results in reached.items()}
-    assert count["expert"] >= 16
-    assert count["greedy"] <= 8
-    assert count["random"] <= 4
+    assert count["expert"] >= 8
+    assert count["greedy"] <= 3
+    assert count["random"] <= 2
 
 
 def test_most_recorded_transitions_of_pushing_move_the_t():
-    world = make_world("push-t", 24)
-    shown, _ = played(world, range(24), "mixed", 60)
+    world = make_world("push-t", 24, size=8)
+    shown, _ = played(world, range(24), "mixed", 50)
     block = np.stack([step.labels["block"] for step in shown])
     angle = np.unwrap(np.stack([step.labels["angle"] for step in shown]), axis=0)
     moved = np.linalg.norm(np.diff(block, axis=0), axis=-1) > 0.1

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from telos.envs.mixture import MixturePolicy
 from telos.envs.push_t.physics import AGENT, BLOCK, Control
 from telos.envs.push_t.placement import draw_pose
 from telos.envs.push_t.pusher import Pusher
 from telos.envs.push_t.shape import centre_of
 from telos.envs.push_t.streams import places
 from telos.envs.random_policy import RandomPolicy
-from telos.types import Streams
+from telos.types import Policy, Streams
 
 Sizes = Callable[[], tuple[np.ndarray, np.ndarray]]
 """Scales of the T and radii of the agent of the running episodes, (B,) pixels."""
@@ -25,10 +26,32 @@ NEAR, NEAR_KEPT = 100.0, 0.8
 the randomness that the next step keeps."""
 PATIENCE = (30, 90)
 """Shortest and longest pursuit of a pose, steps."""
+BEHAVIOURS = ("mixed", "push", "expert", "near", "wander", "random")
+PUSHES, EXPERTS = 0.5, 0.75
+"""Share of noisy pushing in ``mixed``, and of pushing of any kind; what is left stays
+near the T."""
+WANDER_CORRELATION = 0.9
 DONE = 8.0
 """Error of a pose with which a behaviour is content, pixels."""
 AGAIN = 2.0
 """An expert that was content pushes again where the error has grown by this factor."""
+
+
+def make_behaviour(name: str, sizes: Sizes, control: Control) -> Policy:
+    """One of ``BEHAVIOURS``."""
+    if name in ("random", "wander"):
+        kept = WANDER_CORRELATION if name == "wander" else 0.0
+        return RandomPolicy(*control.bounds, kept)
+    made = {
+        "push": PushPolicy(sizes, control),
+        "expert": PushPolicy(sizes, control, noises=(0.0, 0.0)),
+        "near": NearPolicy(sizes, control),
+    }
+    if name in made:
+        return made[name]
+    # One draw decides in both mixtures, which therefore share one scale.
+    rest = MixturePolicy(made["expert"], made["near"], EXPERTS)
+    return MixturePolicy(made["push"], rest, PUSHES)
 
 
 class PushPolicy:

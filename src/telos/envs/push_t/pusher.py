@@ -105,15 +105,14 @@ class Pusher:
         ready = begun & (np.abs(beside) < LINED_UP)
         stroke = np.clip(gains[rows] * self._norm[rows], 0.0, STROKE)
         onward = contact - stroke[:, None] * normal
-        return np.where(
-            np.expand_dims(ready, -1), onward, self.go(agent, pose, begin[rows])
-        )
+        approach = self.go(agent, pose, begin[rows])
+        return np.where(np.expand_dims(ready, -1), onward, approach)
 
     def go(self, agent: np.ndarray, pose: np.ndarray, place: np.ndarray) -> np.ndarray:
         """(B, 2) where the agent should go now to come to a place around the T."""
         way = agent[:, None] + SAMPLES[:, None] * (place - agent)[:, None]
         room = gap(way, pose, self._scale) - self._radius[:, None]
-        free = (room > -TOUCH).all(-1)
+        free = np.all(room > -TOUCH, axis=-1)
         around = self._around(agent, pose, place)
         self._side = np.where(free, 0.0, self._side)
         return np.where(free[:, None], place, around)

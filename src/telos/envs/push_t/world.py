@@ -17,12 +17,12 @@ from telos.envs.checks import (
 )
 from telos.envs.errors import NotOfferedError
 from telos.envs.exact import PathObjective
-from telos.envs.mixture import MixturePolicy
 from telos.envs.push_t.behaviour import (
+    BEHAVIOURS,
     ExpertPolicy,
-    NearPolicy,
     PushPolicy,
     StraightPolicy,
+    make_behaviour,
 )
 from telos.envs.push_t.factors import Look, check_factors, draw_look
 from telos.envs.push_t.measure import MEASURES, distance_between
@@ -43,7 +43,6 @@ from telos.envs.push_t.placement import (
 )
 from telos.envs.push_t.rollout import ExactPushT, advance
 from telos.envs.push_t.streams import labels_of, numbers_of, spec_of, states_of
-from telos.envs.random_policy import RandomPolicy
 from telos.envs.raster import SIZE
 from telos.envs.world import Goal, Step, WorldSpec
 from telos.envs.zones import Zone, zone_factors, zone_from_option, zone_limits
@@ -61,10 +60,6 @@ CONTENT = 0.35
 """Share of the success radius with which the expert leaves the T."""
 COVERED = 1.5
 """The same where what counts is how much of the goal is covered, pixels."""
-PUSHES, EXPERTS = 0.5, 0.75
-"""Share of noisy pushing in ``mixed``, and of pushing of any kind; what is left stays
-near the T."""
-WANDER_CORRELATION = 0.9
 ATTEMPTS = 20
 """Draws of goals, each of which may have to be simulated."""
 
@@ -80,7 +75,7 @@ class PushT:
     """
 
     goal_rules = ("state-ahead", "random-pose", "target")
-    behaviours = ("mixed", "push", "expert", "near", "wander", "random")
+    behaviours = BEHAVIOURS
     exact_dims: ClassVar = {
         "position": (0, 1),
         "velocity": (2, 3),
@@ -249,23 +244,7 @@ class PushT:
         """``push`` (noisy) or ``expert`` pushing to poses, ``near`` the T, ``wander``,
         ``random``, or ``mixed``: mostly pushing."""
         check_option("behaviour", name, self.behaviours)
-        bounds = self._control.bounds
-        if name == "random":
-            return RandomPolicy(*bounds)
-        wander = RandomPolicy(*bounds, WANDER_CORRELATION)
-        if name == "wander":
-            return wander
-        known = self._sizes, self._control
-        made = {
-            "push": PushPolicy(*known),
-            "expert": PushPolicy(*known, noises=(0.0, 0.0)),
-            "near": NearPolicy(*known),
-        }
-        if name in made:
-            return made[name]
-        # One draw decides in both mixtures, which therefore share one scale.
-        rest = MixturePolicy(made["expert"], made["near"], EXPERTS)
-        return MixturePolicy(made["push"], rest, PUSHES)
+        return make_behaviour(name, self._sizes, self._control)
 
     def greedy(self, goal: Goal) -> Policy:
         """The floor: the agent heads straight for its own goal."""
