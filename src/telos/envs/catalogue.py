@@ -78,6 +78,13 @@ _HIDDEN_HAZARD = WorldEntry(
     factory="telos.envs.hidden_hazard:HiddenHazard",
     success="within 0.1 m of the goal",
 )
+_PUSH_T = WorldEntry(
+    id="push-t",
+    aliases=(),
+    summary="a disc that pushes a T-shaped block, with the physics of Push-T",
+    factory="telos.envs.push_t:PushT",
+    success="agent and T within 20 px together and the T within 20 degrees",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -92,6 +99,7 @@ _OWN = (
     _PENDULUM,
     _CART_POLE,
     _POINT_MAZE,
+    _PUSH_T,
 )
 
 
