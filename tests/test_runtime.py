@@ -52,6 +52,7 @@ def test_without_a_gpu_auto_is_cpu_in_float32_and_says_why() -> None:
 def test_a_gpu_gets_bfloat16_only_if_it_has_it(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a GPU")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     for has_it, dtype in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(
             torch.cuda, "is_bf16_supported", lambda including_emulation, h=has_it: h

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,18 +116,27 @@ def alone(tmp_path_factory) -> Run:
     return Run.open(path)
 
 
-def test_two_processes_learn_what_one_does(folder: Path, alone: Run) -> None:
-    (found, told), (expected, ours) = (
-        run.load_model() for run in (Run.open(folder / "whole"), alone)
-    )
+def apart(run: Run, other: Run) -> float:
+    """Distance of two runs' weights, as a share of their length."""
+    (found, _), (expected, _) = run.load_model(), other.load_model()
     assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        if not name.startswith("readout/"):
-            torch.testing.assert_close(
-                found[name], value, rtol=1e-3, atol=1e-4, msg=name
-            )
+    names = [n for n in expected if not n.startswith("readout/")]
+    gap = sum(float((found[n] - expected[n]).square().sum()) for n in names)
+    return (gap / sum(float(expected[n].square().sum()) for n in names)) ** 0.5
+
+
+def test_two_processes_learn_what_one_does(
+    folder: Path, alone: Run, tmp_path: Path, monkeypatch
+) -> None:
+    """Up to what Adam makes of gradients that are zero but for rounding."""
+    whole = Run.open(folder / "whole")
+    other = replace(together.training_config(), seed=1)
+    monkeypatch.setattr(together, "training_config", lambda: other)
+    together.trained(tmp_path / "other", ALONE)
+    assert apart(whole, alone) < 0.01 < 0.1 < apart(Run.open(tmp_path / "other"), alone)
+    (_, told), (_, ours) = whole.load_model(), alone.load_model()
     assert told["critic"] == ours["critic"]
-    assert told["typical_change"] == pytest.approx(ours["typical_change"], rel=1e-4)
+    assert told["typical_change"] == pytest.approx(ours["typical_change"], rel=0.01)
 
 
 def test_their_logs_agree(folder: Path, alone: Run) -> None:
@@ -135,7 +145,7 @@ def test_their_logs_agree(folder: Path, alone: Run) -> None:
     for line, ours in zip(lines, expected, strict=True):
         assert line.keys() == ours.keys()
         assert (line["phase"], line["step"]) == (ours["phase"], ours["step"])
-        assert line["loss"] == pytest.approx(ours["loss"], rel=1e-3)
+        assert line["loss"] == pytest.approx(ours["loss"], rel=0.01, abs=0.01)
 
 
 def test_one_process_alone_writes_the_folder(folder: Path, alone: Run) -> None:
@@ -192,9 +202,9 @@ def train_arguments(data: Path, out: Path, *more: object) -> list[object]:
 def test_a_refusal_is_said_once_and_ends_all(tmp_path: Path) -> None:
     data = write_walks(tmp_path / "walks.h5")
     out = tmp_path / "run"
-    refused = finish(start(5, *train_arguments(data, out)))
-    assert [code for code, _, _ in refused] == [2] * 5
-    assert "representation.episodes is 48, which 5 processes" in refused[0][2]
+    refused = finish(start(3, *train_arguments(data, out)))
+    assert [code for code, _, _ in refused] == [2] * 3
+    assert "dynamics.batch is 512, which 3 processes" in refused[0][2]
     assert all(not said and not errors for _, said, errors in refused[1:])
     assert not out.exists()
 
@@ -230,5 +240,4 @@ def test_torchrun_trains_is_stopped_and_goes_on(tmp_path: Path) -> None:
     answer, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     assert json.loads(answer)["run"] == str(out)
-    # What one process did not finish another number of them may go on with.
     assert Run.open(out).load_model()[0]
