@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
+from h5py import h5s
 from jaxtyping import Int
 
 from telos.data.frames import LazyFrames
@@ -40,14 +41,16 @@ class StoredFrames(LazyFrames):
             ValueError: If the file is damaged, or has been replaced meanwhile.
         """
         out = np.empty((len(rows), *self._shape[1:]), self._dtype)
-        source = self._open()
         begins = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
         ends = np.append(begins[1:], len(rows))
+        # HDF5's own calls: `read_direct` spends more time on a run than HDF5 does.
+        stored, corner = self._open().id, (0,) * (out.ndim - 1)
+        space = stored.get_space()
         try:
-            for begin, end in zip(begins, ends, strict=True):
-                first = int(rows[begin])
-                run = np.s_[first : first + int(end - begin)]
-                source.read_direct(out, run, np.s_[int(begin) : int(end)])
+            for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+                run = out[begin:end]
+                space.select_hyperslab((int(rows[begin]), *corner), run.shape)
+                stored.read(h5s.create_simple(run.shape), space, run)
         except OSError as error:
             raise ValueError(damaged(self._file.path, str(error))) from error
         return out
