@@ -269,6 +269,10 @@ def commit() -> str:
 
 def peak_memory_bytes() -> int:
     """Largest resident memory of this process so far."""
+    # What `getrusage` says includes the process that started this one.
+    counted = _counted(Path("/proc/self/status"), "VmHWM")
+    if counted is not None:
+        return counted
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -282,11 +286,17 @@ def available_memory_bytes(root: Path = Path("/")) -> int:
         root: Where the system's files lie.
     """
     limits = [free for folder in _control_groups(root) for free in _left_in(folder)]
-    info = root / "proc/meminfo"
-    if info.is_file():
-        fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
-        limits.append(1024 * int(fields["MemAvailable"].split()[0]))
+    free = _counted(root / "proc/meminfo", "MemAvailable")
+    if free is not None:
+        limits.append(free)
     return min(limits, default=_memory_bytes())
+
+
+def _counted(path: Path, name: str) -> int | None:
+    """Bytes under a name in a file of Linux's /proc; None where it is not there."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    values = {key: value for key, _, value in (line.partition(":") for line in lines)}
+    return 1024 * int(values[name].split()[0]) if name in values else None
 
 
 def _control_groups(root: Path) -> list[Path]:
