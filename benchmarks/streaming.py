@@ -21,15 +21,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 from results_file import limit_row, row, write_result
 
 from telos.collect import collect
 from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
-from telos.data.schema import parts_folder
+from telos.data.schema import create_datasets, dataset
 from telos.data.store import EpisodeFile
-from telos.data.writer import EpisodeWriter
 from telos.envs import make_world
+from telos.envs.world import WorldSpec
 from telos.learning.config import TrainConfig, adapted
 from telos.learning.distributed import team_of_processes
 from telos.learning.loop import make_optimiser, train_step
@@ -39,7 +41,8 @@ from telos.learning.representation import RepresentationPhase
 from telos.learning.training import representation_phase, split_episodes
 from telos.runtime import choose_runtime, peak_memory_bytes
 
-EPISODES, STEPS = 80, 100
+EPISODES, STEPS = 80, 99
+"""So that an episode has whole chunks of frames."""
 FRAME_BYTES = 64 * 64 * 3
 SMALL_GIB = 0.1
 ROUNDS, BATCHES = 5, 8
@@ -80,13 +83,39 @@ def recorded(path: Path, gib: float) -> Path:
     world = make_world("two-rooms", num_envs=16)
     first = path.with_suffix(".first.h5")
     collect(world, world.behaviour("mixed"), first, episodes=EPISODES, steps=STEPS)
-    source = EpisodeFile(first).load()
-    episodes = [source.episode(index) for index in range(source.num_episodes)]
-    wanted = round(gib * 2**30 / (FRAME_BYTES * (STEPS + 1)))
-    with EpisodeWriter(path, source.spec) as writer:
-        for number in range(wanted):
-            writer.append(episodes[number % len(episodes)])
+    times = round(gib * 2**30 / (FRAME_BYTES * EPISODES * (STEPS + 1)))
+    with h5py.File(first, "r") as source, h5py.File(path, "w") as file:
+        repeat(source, file, EpisodeFile(first).spec, max(1, times))
     return path
+
+
+def repeat(source: h5py.File, file: h5py.File, spec: WorldSpec, times: int) -> None:
+    """The same episodes again and again; compressed chunks are copied as they are."""
+    for name, value in source.attrs.items():
+        file.attrs[name] = value
+    frames, episodes = (len(dataset(source, n)) for n in ("actions", "episodes/start"))
+    create_datasets(file, spec, times * frames, times * episodes)
+    for group in ("observations", "labels", "episodes"):
+        for name in source[group]:
+            copy(dataset(source, f"{group}/{name}"), dataset(file, f"{group}/{name}"))
+    copy(dataset(source, "actions"), dataset(file, "actions"))
+    starts = dataset(file, "episodes/start")
+    starts[:] = starts[:] + np.repeat(frames * np.arange(times), episodes)
+
+
+def copy(source: h5py.Dataset, target: h5py.Dataset) -> None:
+    """Fill a dataset with repetitions of a shorter one."""
+    rows = len(source)
+    if source.chunks is None:
+        for first in range(0, len(target), rows):
+            target[first : first + rows] = source[:]
+        return
+    assert rows % source.chunks[0] == 0, "a chunk would hold frames of two repetitions"
+    corner = (0,) * (source.ndim - 1)
+    for at in range(0, rows, source.chunks[0]):
+        mask, content = source.id.read_direct_chunk((at, *corner))
+        for first in range(at, len(target), rows):
+            target.id.write_direct_chunk((first, *corner), content, mask)
 
 
 # --- rates
@@ -171,7 +200,6 @@ def in_turn(ways: dict[str, Callable[[int], object]]) -> dict[str, float]:
 def peaks(small: Path, folder: Path, gib: float) -> list[dict]:
     """Peaks of processes of their own that train from a small and a large file."""
     large = recorded(folder / "large.h5", gib)
-    assert not parts_folder(large).exists()
     found = [
         int(subprocess.run(command("--peak-of", path), check=True, stdout=-1).stdout)
         for path in (small, large)
