@@ -94,7 +94,7 @@ def _draw(command: Command, file: EpisodeFile) -> list[Path]:
         episodes = [recording.episode(i) for i in range(recording.num_episodes)]
         preview.write_png(command.sheet, preview.contact_sheet(episodes, stream))
     if command.video is not None:
-        frames = recording.observations[stream]
+        frames = np.asarray(recording.observations[stream])
         preview.write_video(command.video, frames, command.fps)
     return [path for path in (command.sheet, command.video) if path is not None]
 

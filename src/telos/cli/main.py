@@ -150,6 +150,8 @@ def _execute(module: ModuleType, command: Any) -> None:
     # Whatever a library prints must not end up inside the JSON.
     with contextlib.redirect_stdout(sys.stderr):
         result = module.run(command)
+    if result is None:
+        return  # another process answers
     from telos.config import jsonable
 
     print(json.dumps(jsonable(result), indent=2))

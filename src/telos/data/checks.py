@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from telos.data.frames import Frames
 from telos.data.recording import Recording
-from telos.types import Streams
 
 Level = Literal["ok", "warning", "error"]
 
@@ -81,7 +81,7 @@ def explained_variance(inputs: np.ndarray, targets: np.ndarray) -> float:
     return 1.0 - float(((centred - fit) ** 2).sum()) / total
 
 
-def _non_finite(where: str, arrays: Streams) -> Finding:
+def _non_finite(where: str, arrays: Mapping[str, Frames]) -> Finding:
     bad = {
         name: int((~np.isfinite(array)).sum())
         for name, array in arrays.items()
