@@ -54,10 +54,10 @@ class Command:
     strict: bool = False
     """Exit with 1 if there is an error among the findings, for scripts."""
     window: int = 4
-    """Transitions of the longest training window, times the frame skip; telos train
-    asks for 4."""
+    """Steps that an episode needs to be trained on; telos train asks for 4, times its
+    frame skip."""
     episodes: int = 6
-    """Episodes on the sheet, on the page and in the video, evenly spaced in the file."""
+    """Episodes on sheet, page and video, evenly spaced in the file."""
     fps: int = 20
     """Frames per second of the video."""
     overwrite: bool = False

@@ -247,13 +247,13 @@ def _smaller(image: np.ndarray) -> np.ndarray:
     return cut.reshape(rows, box, columns, box, 3).mean(axis=(1, 3)).astype(np.uint8)
 
 
-def _actions(actions: Sequence[Json]) -> list[tuple[int, str, str, str, str, str]]:
-    """Dimension, histogram, low, high, mean and deviation."""
+def _actions(actions: Sequence[Json]) -> list[tuple[int, str, list[str]]]:
+    """Dimension, histogram, and low, high, mean and deviation."""
     return [
         (
             dim,
             spike_bars(action["histogram"], f"histogram of action dimension {dim}"),
-            *(number(action[name]) for name in ("low", "high", "mean", "std")),
+            [number(action[name]) for name in ("low", "high", "mean", "std")],
         )
         for dim, action in enumerate(actions)
     ]

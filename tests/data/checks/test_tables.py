@@ -1,4 +1,4 @@
-"""Values, seeds, lengths and time stamps: controls stay quiet, planted defects do not."""
+"""Values, seeds, lengths and time stamps: controls stay quiet, defects do not."""
 
 from __future__ import annotations
 

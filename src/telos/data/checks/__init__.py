@@ -2,9 +2,9 @@
 
 One file per family of findings: `tables` (values, seeds, lengths), `timing` (time
 stamps), `actions` (what was commanded), `alignment` (which row an action belongs to),
-`cameras` (what was seen) and `copies` (episodes that are there twice). `inspection` runs
-them all, `sampling` and `clips` say and read what they look at, `finding` is what they
-all answer with.
+`cameras` (what was seen) and `copies` (episodes that are there twice). `inspection`
+runs them all, `sampling` and `clips` say and read what they look at, `finding` is what
+they all answer with.
 """
 
 from telos.data.checks.finding import Bars as Bars

@@ -86,8 +86,8 @@ def _constant(actions: np.ndarray, reach: np.ndarray) -> Finding:
         unit="dimensions",
         means="nothing can be learned about them, yet a planner may use them: it then "
         "acts where the model has never seen anything",
-        remedy="leave these dimensions out in the source, or record behaviour that uses "
-        "them",
+        remedy="leave these dimensions out in the source, or record behaviour that "
+        "uses them",
         numbers={
             "constant": still.tolist(),
             "nearly": nearly.tolist(),
@@ -201,12 +201,12 @@ def _coverage(
         family="actions",
         check="action coverage",
         level=grade(1 - least, 1 - EMPTY),
-        text=f"dimensions {first} and {second} together visit {share(min(least, 1))} of "
-        f"the cells that as many even actions would visit (of {CELLS} x {CELLS})",
+        text=f"dimensions {first} and {second} together visit {share(min(least, 1))} "
+        f"of the cells that as many even actions would visit (of {CELLS} x {CELLS})",
         value=min(least, 1.0),
         unit="share of cells",
-        means="a planner looks for actions everywhere within the bounds; where none were "
-        "tried it exploits the model's errors",
+        means="a planner looks for actions everywhere within the bounds; where none "
+        "were tried it exploits the model's errors",
         remedy="record with exploring behaviour, or narrow the bounds to what was used",
         numbers={"pair": [first, second], "cells": CELLS**2, "expected": expected},
     )

@@ -12,8 +12,8 @@ from telos.data.checks.inverse import (
     CONFIDENCE,
     SHIFTS,
     Estimate,
-    errors,
     estimate,
+    fits_of,
     resampled,
 )
 from telos.data.checks.motion import Features
@@ -61,9 +61,10 @@ def align(features: Features, seed: int = 0) -> Alignment | None:
         None if there are too few rows, or actions or frames never change.
     """
     actions = features.clips.actions
-    found = errors(features, actions, seed)
-    if found is None:
+    fits = fits_of(features, actions, seed)
+    if fits is None:
         return None
+    found = fits.errors()
     shares = resampled(found, seed)
     gain, draws = shares["gain"]
     need, need_draws = shares["need"]
@@ -73,7 +74,7 @@ def align(features: Features, seed: int = 0) -> Alignment | None:
         gain=_estimates(gain, draws),
         r2=_estimates(*shares["r2"]),
         shuffled=_shuffled(features, actions, seed),
-        rows=found.rows,
+        rows=len(fits.rows),
         clips=len(found.total),
     )
 
@@ -104,10 +105,8 @@ def _shuffled(features: Features, actions: np.ndarray, seed: int) -> float:
     finite = np.flatnonzero(np.isfinite(actions).all(axis=1))
     mixed = actions.copy()
     mixed[finite] = actions[rng.permutation(finite)]
-    found = errors(features, mixed, seed, shifts=SHIFTS)
-    if found is None:
-        return 0.0
-    return float((1 - found.seen.sum(axis=0) / found.total.sum(axis=0)).max())
+    fits = fits_of(features, mixed, seed)
+    return 0.0 if fits is None else float(fits.explained().max())
 
 
 def check_alignment(sources: Sequence[Features], seed: int = 0) -> Iterator[Finding]:
@@ -287,7 +286,7 @@ def _effect(found: Sequence[Alignment]) -> Finding:
     if seen:
         text, means, remedy = f"actions show: {r2_text}", "", ""
     elif guessed:
-        text = f"actions follow from what is seen, but their effect does not show: {r2_text}"
+        text = f"actions follow from what is seen, but do not show: {r2_text}"
         means = (
             "behaviour without noise: the model cannot tell what an action does from "
             "when it is taken"
@@ -297,8 +296,8 @@ def _effect(found: Sequence[Alignment]) -> Finding:
         text = f"actions do not show in any stream: {r2_text}"
         means = "there is nothing to plan with: the model will ignore the actions"
         remedy = (
-            "check that actions and frames belong together (order of episodes, columns, "
-            "units), that the camera sees what moves, and the frame rate"
+            "check that actions and frames belong together (order of episodes, "
+            "columns, units), that the camera sees what moves, and the frame rate"
         )
     return Finding(
         family="alignment",

@@ -1,4 +1,4 @@
-"""Findings on what was seen: cameras that stand still, freeze, flash or show nothing."""
+"""Findings on what was seen: cameras that stand still, freeze, flash, show nothing."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
     witness = "state" if _has_state(frames.clips) else "action"
     limits = REPEATED if witness == "state" else (STATIC[0] / 2, STATIC[1])
     text = (
-        f"{share(value)} of the {count:,} steps in which the {witness} moves repeat the "
-        "frame before, bit by bit"
+        f"{share(value)} of the {count:,} steps in which the {witness} moves repeat "
+        "the frame before, bit by bit"
     )
     level = grade(value, *limits)
     return Finding(
@@ -186,8 +186,8 @@ def _flashes(frames: Frames, steps: np.ndarray) -> Finding:
         else f"no jumps; brightness changes by at most {jumps.max():.1f} of 255 a step",
         value=value,
         unit="share of steps",
-        means="a change that no action made and that fills the whole image: the largest "
-        "part of the error, which the model spends itself on",
+        means="a change that no action made and that fills the whole image: the "
+        "largest part of the error, which the model spends itself on",
         remedy="switch off automatic exposure and white balance; drop these steps",
         numbers={"steps": len(steps), "jumps": int(bad.sum()), "usual": usual},
         charts=(bars(jumps, "Change of brightness per step", "of 255"),)
@@ -220,7 +220,7 @@ def _blank(frames: Frames) -> Finding:
         value=value,
         unit="share of frames",
         means="nothing can be predicted from them or of them",
-        remedy="drop them: they mostly come from a decoder or a camera that starts late",
+        remedy="drop them: they mostly come from a decoder or a camera that wakes up",
         numbers={"frames": len(frames.contrast), "empty": len(blank), "black": black},
         strips=_strips(frames, blank, "a single colour"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Clips:
     @property
     def has_action(self) -> np.ndarray:
         """(N,) false for the last frames of episodes, which no action leaves."""
-        return np.isfinite(self.actions).all(axis=1)
+        return np.array(np.isfinite(self.actions).all(axis=1))
 
     def steps(self) -> np.ndarray:
         """Rows whose next row belongs to the same clip."""
@@ -82,11 +83,11 @@ class Frames:
     contrast: np.ndarray
     """(N,) deviation of brightness within the frame."""
     repeats: np.ndarray
-    """(N,) whether a frame equals the one before it in every bit; the first does not."""
+    """(N,) whether a frame equals the one before it in every bit; not the first."""
 
 
 def small_columns(spec: WorldSpec) -> dict[str, StreamSpec]:
-    """Name in the file -> every stream and label whose rows are small, actions apart."""
+    """Name in the file -> streams and labels with small rows, actions apart."""
     named = {f"observations/{name}": s for name, s in spec.streams.items()}
     named |= {f"labels/{name}": s for name, s in spec.labels.items()}
     return {name: s for name, s in named.items() if frame_bytes(s) < COMPRESS_FROM}
@@ -144,8 +145,5 @@ def _summarised(
     wide = small.astype(np.float32)
     brightness = wide.mean(axis=3).reshape(len(frames), -1)
     repeats = np.zeros(len(frames), bool)
-    repeats[1:] = [
-        np.array_equal(before, after)
-        for before, after in zip(frames, frames[1:], strict=False)
-    ]
+    repeats[1:] = [np.array_equal(before, after) for before, after in pairwise(frames)]
     return small, wide.mean(axis=(1, 2)), brightness.std(axis=1), repeats

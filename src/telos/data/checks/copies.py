@@ -74,8 +74,8 @@ def check_copies(file: EpisodeFile, sampling: Sampling) -> Iterator[Finding]:
     text = (
         f"{plural(spare, 'episode is', 'episodes are')} nearly the same as another"
         f"{f' (at least: {sampling.pairs} pairs were compared)' if limit else ''}; "
-        f"{plural(across, 'pair lies', 'pairs lie')} across the split into training and "
-        "held-out episodes"
+        f"{plural(across, 'pair lies', 'pairs lie')} across the split into training "
+        "and held-out episodes"
     )
     yield Finding(
         family="copies",
@@ -84,7 +84,7 @@ def check_copies(file: EpisodeFile, sampling: Sampling) -> Iterator[Finding]:
         text=text if spare else f"none among {plural(compared, 'episode')}",
         value=float(spare),
         unit="episodes",
-        means="a model that is judged on what it was trained on looks better than it is",
+        means="a model that is judged on what it has learned by heart looks good",
         remedy="keep one episode of each group",
         numbers={
             "compared": compared,
@@ -237,7 +237,7 @@ def _groups(pairs: list[Pair]) -> list[set[int]]:
 
 
 def _across(num_episodes: int, pairs: list[Pair]) -> int:
-    """Pairs with one side in training and one held out, as training splits by itself."""
+    """Pairs with one side in training and one held out, as `telos train` splits."""
     _, held_out = split_by_episode(num_episodes, HELD_OUT)
     held = set(held_out.tolist())
     return sum((p.first in held) != (p.second in held) for p in pairs)

@@ -9,8 +9,8 @@ row t to t+1. All know the two stored actions before it.
 
 What an action does shows in the motion first: for the right k, *both* explains far more
 than *past*. The action that comes next may follow from row t+1, since whoever acts sees
-it; but then *new* explains it as well as *both* does. Fits are made on some episodes and
-judged on others.
+it; but then *new* explains it as well as *both* does. Fits are made on some episodes
+and judged on others.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ RIDGES = (1e-6, 1e-4, 1e-2, 1e-1, 1.0, 10.0)
 """Ridge penalties per row, of which each fit takes the best."""
 FEWEST_ROWS = 120
 """Rows below which nothing is fitted."""
+TAIL = 0.1
+"""Share of values on either side beyond which the usual range of a column ends."""
+OUTLIER = 1.5
+"""Usual ranges from the median beyond which a value is cut."""
 FLOOR = 1e-6
 """Share of the variance of actions below which an error is rounding."""
 DRAWS = 1000
@@ -50,7 +54,6 @@ class Errors:
     both: np.ndarray
     seen: np.ndarray
     """As ``both``, without stored actions: what frames alone say."""
-    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,44 +65,125 @@ class Estimate:
     high: float
 
 
-def errors(
-    features: Features, actions: np.ndarray, seed: int, shifts: Sequence[int] = SHIFTS
-) -> Errors | None:
-    """Fit every shift on some episodes and judge it on the others.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fits:
+    """The fits of one stream to A actions, on R rows."""
+
+    now: np.ndarray
+    """(N, P) what stands where, standardised."""
+    step: np.ndarray
+    """(N, Q) what changes to the next row, standardised."""
+    widths: Sequence[tuple[int, int]]
+    """Columns of both that are tried: those that say most, and all."""
+    actions: np.ndarray
+    """(N, A), standardised."""
+    rows: np.ndarray
+    """(R,) rows t that are fitted."""
+    folds: np.ndarray
+    """(R,) which rows are held out together."""
+    clip: np.ndarray
+    """(R,) clip of each row."""
+
+    def errors(self) -> Errors:
+        """Held-out squared errors of every fit and shift."""
+        past, new, both = [], [], []
+        for at, shift in enumerate(SHIFTS):
+            known, target = self._known(shift), self._targets()[:, [at]]
+            past.append(self._best([[*x, known] for x in self._past()], target))
+            new.append(self._best([[*x, known] for x in self._new()], target))
+            both.append(self._best([[*x, known] for x in self._both()], target))
+        return Errors(
+            total=self._per_clip(_around_mean(self._targets(), self.folds)),
+            past=self._per_clip(np.concatenate(past, axis=1)),
+            new=self._per_clip(np.concatenate(new, axis=1)),
+            both=self._per_clip(np.concatenate(both, axis=1)),
+            seen=self._per_clip(self._best(self._both(), self._targets())),
+        )
+
+    def explained(self) -> np.ndarray:
+        """(7,) share of the variance of actions that frames alone explain."""
+        total = _around_mean(self._targets(), self.folds).sum(axis=0)
+        return 1 - self._best(self._both(), self._targets()).sum(axis=0) / total
+
+    def _targets(self) -> np.ndarray:
+        """(R, 7, A) the action that is stored so many rows after the motion."""
+        return np.stack([self.actions[self.rows + k] for k in SHIFTS], axis=1)
+
+    def _known(self, shift: int) -> np.ndarray:
+        """(R, BEFORE * A) stored actions before the one in question."""
+        before = [self.actions[self.rows + shift - b - 1] for b in range(BEFORE)]
+        return np.concatenate(before, axis=1)
+
+    def _past(self) -> list[list[np.ndarray]]:
+        return [
+            [self.now[self.rows, :p], self.step[self.rows - 1, :q]]
+            for p, q in self.widths
+        ]
+
+    def _new(self) -> list[list[np.ndarray]]:
+        return [[self.now[self.rows + 1, :p]] for p, _ in self.widths]
+
+    def _both(self) -> list[list[np.ndarray]]:
+        return [
+            [*past, self.step[self.rows, :q]]
+            for past, (_, q) in zip(self._past(), self.widths, strict=True)
+        ]
+
+    def _best(
+        self, inputs: Sequence[Sequence[np.ndarray]], targets: np.ndarray
+    ) -> np.ndarray:
+        """(R, G) errors under the inputs and the penalty that predict best."""
+        found = [
+            held_out(np.concatenate(parts, axis=1), targets, self.folds)
+            for parts in inputs
+        ]
+        losses = np.concatenate(found)  # (V, R, G)
+        best = losses.sum(axis=1).argmin(axis=0)
+        return losses[best, :, np.arange(losses.shape[2])].T
+
+    def _per_clip(self, losses: np.ndarray) -> np.ndarray:
+        """(C, G) sums over the rows of each clip that has any."""
+        names, index = np.unique(self.clip, return_inverse=True)
+        out = np.zeros((len(names), losses.shape[1]))
+        np.add.at(out, index, losses)
+        return out
+
+
+def fits_of(features: Features, actions: np.ndarray, seed: int) -> Fits | None:
+    """Choose rows and folds.
 
     Args:
         features: Of N rows.
-        actions: (N, A) stored actions; a row that is not finite is left out.
-        seed: Decides which episodes are fitted together.
-        shifts: Shifts to try.
+        actions: (N, A) stored actions; windows with one that is not finite are left
+            out.
+        seed: Decides which episodes are held out together.
 
     Returns:
-        None if there are too few rows, or actions never change.
+        None if there are too few rows or episodes, or actions never change.
     """
     clips = features.clips
     rows = _rows(clips.starts, clips.places.lengths)
-    needed = np.arange(min(shifts) - BEFORE, max(shifts) + 1)
-    finite = np.isfinite(actions).all(axis=1)
-    rows = rows[finite[rows[:, None] + needed].all(axis=1)] if len(rows) else rows
+    finite = np.array(np.isfinite(actions).all(axis=1))
+    needed = np.arange(min(SHIFTS) - BEFORE, max(SHIFTS) + 1)
+    rows = rows[finite[rows[:, None] + needed].all(axis=1)]
     if len(rows) < FEWEST_ROWS:
         return None
     varies = np.ptp(actions[rows], axis=0) > 0
-    if not varies.any():
+    clip = clips.clip_of[rows]
+    folds = _folds(clips.places.episodes[clip], clip, seed)
+    if folds is None or not varies.any():
         return None
     scaled = actions[:, varies].astype(np.float64)
-    scaled = (scaled - scaled[rows].mean(axis=0)) / scaled[rows].std(axis=0)
-    folds = _folds(
-        clips.places.episodes[clips.clip_of[rows]], clips.clip_of[rows], seed
+    whole = (features.now.shape[1], features.step.shape[1])
+    return Fits(
+        now=_standardised(features.now),
+        step=_standardised(features.step),
+        widths=list(dict.fromkeys([features.core, whole])),
+        actions=(scaled - scaled[rows].mean(axis=0)) / scaled[rows].std(axis=0),
+        rows=rows,
+        folds=folds,
+        clip=clip,
     )
-    if folds is None:
-        return None
-    clip = clips.clip_of[rows]
-    blocks = _blocks(features, rows)
-    parts = [_shift_errors(blocks, scaled, rows, k, folds, clip) for k in shifts]
-    used = np.unique(clip)
-    stacked = np.stack(parts, axis=-1)[:, used]  # (5, C, 7)
-    total, past, new, both, seen = stacked
-    return Errors(total=total, past=past, new=new, both=both, seen=seen, rows=len(rows))
 
 
 def resampled(errors: Errors, seed: int) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
@@ -142,7 +226,7 @@ def _rows(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         np.arange(start + before, start + length - after)
         for start, length in zip(starts, lengths, strict=True)
     ]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return np.concatenate(parts)
 
 
 def _folds(episodes: np.ndarray, clips: np.ndarray, seed: int) -> np.ndarray | None:
@@ -155,63 +239,48 @@ def _folds(episodes: np.ndarray, clips: np.ndarray, seed: int) -> np.ndarray | N
     return order[index] % min(FOLDS, len(names))
 
 
-def _blocks(features: Features, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs of the three fits that do not depend on the shift."""
-    now, step = _standardised(features.now), _standardised(features.step)
-    past = np.concatenate([now[rows], step[rows - 1]], axis=1)
-    both = np.concatenate([past, step[rows]], axis=1)
-    return {"past": past, "new": now[rows + 1], "both": both}
-
-
 def _standardised(values: np.ndarray) -> np.ndarray:
-    """Zero mean and unit deviation; what never changes becomes 0."""
+    """Zero mean and unit deviation, outliers cut; what never changes becomes 0.
+
+    A jump at a wall is many times as large as what an action does, and would rule a
+    least-squares fit.
+    """
+    low, middle, high = np.quantile(values, [TAIL, 0.5, 1 - TAIL], axis=0)
+    reach = np.where(high > low, OUTLIER * (high - low), np.ptp(values, axis=0))
+    values = np.clip(values, middle - reach, middle + reach)
     deviation = values.std(axis=0)
     return (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
 
 
-def _shift_errors(
-    blocks: Mapping[str, np.ndarray],
-    actions: np.ndarray,
-    rows: np.ndarray,
-    shift: int,
-    folds: np.ndarray,
-    clip: np.ndarray,
-) -> np.ndarray:
-    """(5, C) squared errors per clip: total, past, new, both, seen."""
-    target = actions[rows + shift]
-    known = np.concatenate([actions[rows + shift - b - 1] for b in range(BEFORE)], 1)
-    inputs = [np.concatenate([blocks[n], known], 1) for n in ("past", "new", "both")]
-    losses = [_held_out(None, target, folds)]
-    losses += [_held_out(x, target, folds) for x in (*inputs, blocks["both"])]
-    size = int(clip.max()) + 1
-    return np.stack([np.bincount(clip, loss, minlength=size) for loss in losses])
-
-
-def _held_out(
-    inputs: np.ndarray | None, targets: np.ndarray, folds: np.ndarray
-) -> np.ndarray:
-    """(R,) squared error of each row under the fit on the other folds."""
-    losses = np.zeros((len(RIDGES), len(targets)))
+def _around_mean(targets: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(R, G) squared distance of (R, G, A) targets to their mean in other folds."""
+    losses = np.zeros(targets.shape[:2])
     for fold in np.unique(folds):
         held = folds == fold
         mean = targets[~held].mean(axis=0)
-        if inputs is None:
-            losses[:, held] = ((targets[held] - mean) ** 2).sum(axis=1)
-            continue
-        for at, guess in enumerate(
-            _ridge_path(inputs[~held], targets[~held] - mean, inputs[held])
-        ):
-            losses[at, held] = ((targets[held] - mean - guess) ** 2).sum(axis=1)
-    return losses[losses.sum(axis=1).argmin()]
+        losses[held] = ((targets[held] - mean) ** 2).sum(axis=2)
+    return losses
 
 
-def _ridge_path(
-    inputs: np.ndarray, targets: np.ndarray, asked: np.ndarray
-) -> list[np.ndarray]:
-    """Predictions under every penalty, from one eigendecomposition."""
-    centre = inputs.mean(axis=0)
-    inputs, asked = inputs - centre, asked - centre
-    values, axes = np.linalg.eigh(inputs.T @ inputs)
-    turned, aim = asked @ axes, axes.T @ (inputs.T @ targets)
-    values = np.maximum(values, 0)[:, None]
-    return [turned @ (aim / (values + ridge * len(inputs))) for ridge in RIDGES]
+def held_out(inputs: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(V, R, G) squared errors on each row of fits on the other folds.
+
+    V are the penalties. One eigendecomposition per fold serves all of them and all
+    targets (R, G, A), and what the folds share is summed up once.
+    """
+    rows, groups, dims = targets.shape
+    x = np.concatenate([inputs, np.ones((rows, 1))], axis=1)
+    y = targets.reshape(rows, -1)
+    parts = [folds == fold for fold in np.unique(folds)]
+    grams = [x[part].T @ x[part] for part in parts]
+    aims = [x[part].T @ y[part] for part in parts]
+    losses = np.zeros((len(RIDGES), rows, groups))
+    for part, gram, aim in zip(parts, grams, aims, strict=True):
+        values, axes = np.linalg.eigh(sum(grams) - gram)
+        values = np.maximum(values, 0)[:, None]
+        turned, inner = x[part] @ axes, axes.T @ (sum(aims) - aim)
+        for at, ridge in enumerate(RIDGES):
+            penalty = ridge * (rows - part.sum())
+            off = y[part] - turned @ (inner / (values + penalty))
+            losses[at, part] = (off**2).reshape(-1, groups, dims).sum(axis=2)
+    return losses

@@ -1,10 +1,9 @@
 """Numbers that say what stands where in a frame, and what moved between two frames.
 
 They are made for one purpose: a linear fit on them should tell which action was taken.
-A blob that moves by d on an even ground changes the first moments of the image by
-exactly d times its mass, however far it moves; rotations and motion on textured ground
-show in sums of the temporal difference times the spatial gradient, which are linear in
-the motion as long as it is short against the blur.
+A blob that moves by d on an even ground carries d times its mass, however far it moves;
+motion on textured ground shows in sums of the temporal difference times the spatial
+gradient, which are linear in the motion as long as it is short against the blur.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ COARSE = 8
 """Sides of the coarsest picture, whose principal components say what stands where."""
 COMPONENTS = 12
 """Principal components that are kept."""
+CORE = 4
+"""Of them, those that are tried without the rest."""
 GRID = 3
 """Cells along each side in which motion is summed up."""
 SCALES = (1, 2)
@@ -40,6 +41,8 @@ class Features:
     """(N, P) what stands where in row t."""
     step: np.ndarray
     """(N, Q) what changed from row t to t+1; meaningless in the last row of a clip."""
+    core: tuple[int, int]
+    """How many leading columns of both say most: with few rows they do better alone."""
 
 
 def of_column(name: str, clips: Clips, columns: list[np.ndarray]) -> Features | None:
@@ -57,7 +60,8 @@ def of_column(name: str, clips: Clips, columns: list[np.ndarray]) -> Features | 
         return None
     if values.shape[1] > WIDEST:
         values = _projected(values, WIDEST)
-    return Features(name=name, clips=clips, now=values, step=_change(values))
+    core = (values.shape[1], values.shape[1])
+    return Features(name=name, clips=clips, now=values, step=_change(values), core=core)
 
 
 def of_frames(frames: Frames) -> Features | None:
@@ -70,11 +74,14 @@ def of_frames(frames: Frames) -> Features | None:
     if not np.ptp(grey, axis=0).any():
         return None
     coarse = _boxes(grey, max(min(grey.shape[1:]) // COARSE, 1))
-    flat = coarse.reshape(len(coarse), -1).astype(np.float64)
-    now = np.concatenate([_moments(grey), _projected(flat, COMPONENTS)], axis=1)
+    now = _projected(coarse.reshape(len(coarse), -1).astype(np.float64), COMPONENTS)
     flows = [_flow(_boxes(grey, scale)) for scale in SCALES]
-    step = np.concatenate([_change(now), *flows], axis=1)
-    return Features(name=frames.stream, clips=frames.clips, now=now, step=step)
+    carried = _carried(grey)
+    step = np.concatenate([carried, _change(now), *flows], axis=1)
+    core = (CORE, carried.shape[1])
+    return Features(
+        name=frames.stream, clips=frames.clips, now=now, step=step, core=core
+    )
 
 
 def _change(values: np.ndarray) -> np.ndarray:
@@ -118,22 +125,29 @@ def _axes(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linspace(-1, 1, height), np.linspace(-1, 1, width)
 
 
-def _moments(grey: np.ndarray) -> np.ndarray:
-    """(N, 6) sum of brightness, and of it times x, y, x^2, xy, y^2."""
+def _carried(grey: np.ndarray) -> np.ndarray:
+    """(N, 6) how far brightness was carried between two frames, and around what.
+
+    The first moments of the temporal difference, taken about the place where most
+    changes: a blob that moves by d gives d times its mass, however far it moves, and
+    an error of its mass does little so near. Their products with that place turn with
+    what turns about the middle of the image. 0 in the last row.
+    """
+    out = np.zeros((len(grey), 6))
     y, x = _axes(*grey.shape[1:])
-    rows, columns = grey.sum(axis=2, dtype=float), grey.sum(axis=1, dtype=float)
-    crossed = np.einsum("nhw,h,w->n", grey, y, x, optimize=True)
-    return np.stack(
-        [
-            rows.sum(axis=1),
-            columns @ x,
-            rows @ y,
-            columns @ x**2,
-            crossed,
-            rows @ y**2,
-        ],
-        axis=1,
-    )
+    for start in range(0, len(grey) - 1, BATCH):
+        change = np.diff(grey[start : start + BATCH + 1].astype(np.float64), axis=0)
+        weight = change**2
+        total = weight.sum(axis=(1, 2)) + 1e-9
+        columns, rows = change.sum(axis=1), change.sum(axis=2)
+        mass = rows.sum(axis=1)
+        place = np.stack(
+            [weight.sum(axis=1) @ x / total, weight.sum(axis=2) @ y / total], axis=1
+        )
+        way = np.stack([columns @ x, rows @ y], axis=1) - place * mass[:, None]
+        turned = (way[:, :, None] * place[:, None]).reshape(len(way), 4)
+        out[start : start + len(way)] = np.concatenate([way, turned], axis=1)
+    return out
 
 
 def _projected(values: np.ndarray, components: int) -> np.ndarray:

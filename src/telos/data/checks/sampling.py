@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def short_clips(
     ):
         length = int(lengths[episode])
         slots = np.linspace(0, length, turns + 1).astype(np.int64)
-        for turn, (begin, end) in enumerate(zip(slots, slots[1:], strict=False)):
+        for turn, (begin, end) in enumerate(pairwise(slots)):
             kept = min(int(end - begin), frames)
             latest = int(end) - kept
             last = turn == turns - 1 and (turns > 1 or number % 2 == 1)

@@ -81,8 +81,8 @@ def check_lengths(file: EpisodeFile, window: int) -> Iterator[Finding]:
     short = steps < window
     lost = float(steps[short].sum() / max(steps.sum(), 1))
     text = (
-        f"{plural(int(short.sum()), 'episode')} of {file.num_episodes:,} shorter than a "
-        f"window of {plural(window, 'step')}, with {share(lost)} of all steps"
+        f"{plural(int(short.sum()), 'episode')} of {file.num_episodes:,} shorter than "
+        f"a window of {plural(window, 'step')}, with {share(lost)} of all steps"
     )
     chart = bars(steps, "Lengths of episodes", "steps")
     numbers = {
@@ -124,8 +124,8 @@ def _uneven(steps: np.ndarray) -> Iterator[Finding]:
         text=text,
         value=held,
         unit="share of steps",
-        means="start positions are drawn evenly over steps: the model sees mostly those "
-        "few episodes",
+        means="start positions are drawn evenly over steps: the model sees "
+        "mostly those few episodes",
         remedy="cut them into pieces, or weight episodes (WindowSampler(weights=...))",
         numbers={"longest": len(longest)},
         charts=() if few or held < UNEVEN else (bars(steps, "Lengths", "steps"),),
@@ -158,7 +158,8 @@ def _bad_actions(file: EpisodeFile) -> int:
     bad = 0
     for first in range(0, file.num_frames, size):
         end = min(first + size, file.num_frames)
-        wrong = (~np.isfinite(file.read("actions", [(first, end)]))).any(axis=1)
+        bad_values = ~np.isfinite(file.read("actions", [(first, end)]))
+        wrong = np.array(bad_values.any(axis=1))
         wrong[last[(last >= first) & (last < end)] - first] = False
         bad += int(wrong.sum())
     return bad

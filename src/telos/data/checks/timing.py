@@ -56,8 +56,9 @@ def check_time(clips: Clips, spec: WorldSpec, stream: str | None) -> Iterator[Fi
 def _nominal(spec: WorldSpec) -> float | None:
     """The frame rate that the source states."""
     fps = spec.options.get("fps")
-    known = isinstance(fps, int | float) and not isinstance(fps, bool) and fps > 0
-    return float(fps) if known else None
+    if isinstance(fps, int | float) and not isinstance(fps, bool) and fps > 0:
+        return float(fps)
+    return None
 
 
 def _order(steps: np.ndarray) -> Finding:
