@@ -199,6 +199,8 @@ def _streams(file: EpisodeFile) -> Iterator[dict[str, Any]]:
 
 
 def _show(facts: dict[str, Any]) -> None:
+    from rich.markup import escape
+
     console = _console()
     console.print(_summary_table(facts))
     console.print(_stream_table(facts))
@@ -208,10 +210,11 @@ def _show(facts: dict[str, Any]) -> None:
     for finding in facts["checks"]:
         colour = COLOURS[finding.level]
         label = f"[{colour}]{finding.level:>7}[/{colour}]"
-        console.print(f"{label}  [bold]{finding.check}[/bold]: {finding.text}")
+        text = escape(f"{finding.check}: {finding.text}")
+        console.print(f"{label}  {text}")
         if finding.level != "ok":
-            console.print(f"         [dim]for training:[/dim] {finding.means}")
-            console.print(f"         [dim]what to do:[/dim]   {finding.remedy}")
+            console.print(f"         [dim]for training:[/dim] {escape(finding.means)}")
+            console.print(f"         [dim]what to do:[/dim]   {escape(finding.remedy)}")
     console.print(f"\n[bold]{verdict(facts['errors'], facts['warnings'])}[/bold]")
     for path in facts["pictures"]:
         console.print(f"wrote {path}")

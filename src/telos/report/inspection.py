@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from telos.config import atomic_write
 from telos.report.bars import spike_bars
@@ -26,8 +27,8 @@ LARGEST_SIDE = 192
 TONES = {"error": "bad", "warning": "mixed", "ok": "good"}
 ADVICE = {
     "error": "do not train on this yet",
-    "warning": "worth a look before training",
-    "ok": "nothing that would ruin a model",
+    "warning": "look before you train",
+    "ok": "ready to train on",
 }
 """What follows from the worst level that was found."""
 
@@ -69,6 +70,7 @@ class Plot:
     """A chart with its name."""
 
     name: str
+    note: str
     svg: str
 
 
@@ -82,7 +84,7 @@ class Card:
     tone: str
     text: str
     means: str
-    remedy: str
+    remedy: Markup
     measure: str
     """The number that the level follows from, with its unit."""
     plots: Sequence[Plot]
@@ -127,9 +129,9 @@ def build_inspection(
     return render(
         "inspection.html.j2",
         name=Path(values["path"]).name,
-        verdict=_verdict(values["errors"], values["warnings"], ADVICE[worst]),
+        verdict=_verdict(values["errors"], values["warnings"]),
         tone=TONES[worst],
-        badge=_counted(values["errors"], values["warnings"]),
+        badge=ADVICE[worst],
         facts=_facts(values),
         loud=[card for card in cards if card.level != "ok"],
         quiet=[card for card in cards if card.level == "ok"],
@@ -141,16 +143,11 @@ def build_inspection(
     )
 
 
-def _counted(errors: int, warnings: int) -> str:
+def _verdict(errors: int, warnings: int) -> str:
     """How many findings are bad, in words."""
     named = ((errors, "error"), (warnings, "warning"))
     parts = [f"{count} {word}{'s' * (count > 1)}" for count, word in named if count]
-    return ", ".join(parts) if parts else "nothing suspicious"
-
-
-def _verdict(errors: int, warnings: int, advice: str) -> str:
-    counted = _counted(errors, warnings)
-    return f"{counted[0].upper()}{counted[1:]}: {advice}."
+    return f"{' and '.join(parts) or 'Nothing suspicious was found'}."
 
 
 def _facts(values: Json) -> list[tuple[str, str]]:
@@ -184,7 +181,7 @@ def _card(anchor: str, check: Json, shots: Sequence[Sequence[Shot]]) -> Card:
         tone=TONES[check["level"]],
         text=_sentence(check["text"]),
         means=_sentence(check["means"]),
-        remedy=_sentence(check["remedy"]),
+        remedy=_with_code(_sentence(check["remedy"])),
         measure=_measure(check["value"], check["unit"]),
         plots=[_plot(chart) for chart in check["charts"]],
         rows=[_row(c, row) for c, row in zip(captions, shots, strict=True)],
@@ -195,6 +192,15 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
+def _with_code(text: str) -> Markup:
+    """Escaped text in which what stands between backticks is code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
+
+
 def _measure(value: float | None, unit: str) -> str:
     if value is None:
         return ""
@@ -202,7 +208,9 @@ def _measure(value: float | None, unit: str) -> str:
         return (
             f"{percent(value, 1 if value < 0.1 else 0)} {unit.removeprefix('share ')}"
         )
-    return f"{number(value)} {unit}"
+    noun, _, rest = unit.partition(" ")
+    noun = noun.removesuffix("s") if value == 1 else noun
+    return f"{number(value)} {noun} {rest}".strip()
 
 
 def _plot(chart: Json) -> Plot:
@@ -219,7 +227,7 @@ def _plot(chart: Json) -> Plot:
             for c in chart["curves"]
         ]
         svg = line_chart(lines, label=chart["title"], x_name=chart["x_name"])
-    return Plot(name=chart["title"], svg=svg)
+    return Plot(name=chart["title"], note=chart.get("note", ""), svg=svg)
 
 
 def _row(caption: str, shots: Sequence[Shot]) -> Row:

@@ -1,224 +1,127 @@
-"""Which row's action leaves a frame, and whether actions do anything that is seen."""
+"""Findings on which row's action leaves a frame, and whether actions do anything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from telos.data.checks.finding import Curve, Finding, Level, Lines, share
-from telos.data.checks.inverse import (
-    CONFIDENCE,
-    SHIFTS,
-    Estimate,
-    estimate,
-    fits_of,
-    resampled,
-)
+from telos.data.checks.inverse import SHIFTS, Estimate
 from telos.data.checks.motion import Features
+from telos.data.checks.shift import VISIBLE, Alignment, align
 
-SURE = 0.02
-"""Share by which the best shift must beat every other."""
-NEEDED = 0.05
-"""Share that the row before the motion must add to the row after it."""
-VISIBLE = 0.02
-"""Share of what is new in actions that frames must tell to count as seen."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alignment:
-    """What one stream says about the row in which actions stand."""
-
-    name: str
-    shifts: tuple[int, ...]
-    """Shifts that explain it: one, or two where a policy that reacts looks the same;
-    empty if nothing can be told."""
-    gain: Sequence[Estimate]
-    """For each of `SHIFTS`, the share of what is new in the action that the motion
-    tells."""
-    r2: Sequence[Estimate]
-    """For each of `SHIFTS`, the variance of actions explained by frames alone."""
-    shuffled: float
-    """Largest explained variance of actions that were permuted over rows."""
-    rows: int
-    clips: int
-
-    @property
-    def shift(self) -> int | None:
-        """The shift that repairs the recording; None if unknown or ambiguous."""
-        return self.shifts[0] if len(self.shifts) == 1 else None
-
-
-def align(features: Features, seed: int = 0) -> Alignment | None:
-    """Estimate by how many rows actions stand beside the frames they leave.
-
-    Args:
-        features: Of states or frames.
-        seed: Decides folds and resamples.
-
-    Returns:
-        None if there are too few rows, or actions or frames never change.
-    """
-    actions = features.clips.actions
-    fits = fits_of(features, actions, seed)
-    if fits is None:
-        return None
-    found = fits.errors()
-    shares = resampled(found, seed)
-    gain, draws = shares["gain"]
-    need, need_draws = shares["need"]
-    return Alignment(
-        name=features.name,
-        shifts=_decide(gain, draws, need, need_draws),
-        gain=_estimates(gain, draws),
-        r2=_estimates(*shares["r2"]),
-        shuffled=_shuffled(features, actions, seed),
-        rows=len(fits.rows),
-        clips=len(found.total),
-    )
-
-
-def _estimates(values: np.ndarray, draws: np.ndarray) -> list[Estimate]:
-    return [estimate(v, d) for v, d in zip(values, draws.T, strict=True)]
-
-
-def _decide(
-    gain: np.ndarray, draws: np.ndarray, need: np.ndarray, need_draws: np.ndarray
-) -> tuple[int, ...]:
-    """Shifts that the errors allow; none unless one beats every other for sure."""
-    best = int(gain.argmax())
-    others = np.delete(np.arange(len(SHIFTS)), best)
-    lead = draws[:, [best]] - draws[:, others]
-    sure = np.quantile(lead, 1 - CONFIDENCE, axis=0).min() > SURE
-    if not sure or np.quantile(draws[:, best], 1 - CONFIDENCE) < VISIBLE:
-        return ()
-    shift = SHIFTS[best]
-    caused = np.quantile(need_draws[:, best], 1 - CONFIDENCE) > NEEDED
-    # Without need of the row before, the action may be an answer to the row after.
-    return (shift,) if caused else (shift, shift - 1)
-
-
-def _shuffled(features: Features, actions: np.ndarray, seed: int) -> float:
-    """Explained variance by frames of actions that have lost their rows."""
-    rng = np.random.default_rng(seed)
-    finite = np.flatnonzero(np.isfinite(actions).all(axis=1))
-    mixed = actions.copy()
-    mixed[finite] = actions[rng.permutation(finite)]
-    fits = fits_of(features, mixed, seed)
-    return 0.0 if fits is None else float(fits.explained().max())
+COUNTED = {1: "one row", 2: "two rows", 3: "three rows"}
 
 
 def check_alignment(sources: Sequence[Features], seed: int = 0) -> Iterator[Finding]:
-    """Findings of every stream, whether they agree, and whether actions show at all.
+    """Findings on all streams together, or on each if they contradict each other.
 
     Args:
         sources: Features of the states, labels and image streams.
         seed: Decides folds and resamples.
     """
-    known = [(f.name, align(f, seed)) for f in sources]
-    found = [a for _, a in known if a is not None]
-    silent = [name for name, a in known if a is None]
+    found = [a for source in sources if (a := align(source, seed)) is not None]
     if not found:
-        yield _unknown(silent)
+        yield Finding(
+            family="alignment",
+            check="alignment",
+            level="ok",
+            text="cannot be told: too few steps, or nothing that changes",
+        )
         return
-    for alignment in found:
-        yield _shift_finding(alignment)
-    yield from _disagreement(found)
+    told = {a.shifts for a in found if a.shifts}
+    if len(told) <= 1:
+        yield _shift_finding("alignment", found)
+    else:
+        for alignment in found:
+            yield _shift_finding(f"alignment by {alignment.name}", [alignment])
+        yield from _disagreement(found)
     yield _effect(found)
 
 
-def _unknown(silent: Sequence[str]) -> Finding:
-    told = f" ({', '.join(silent)})" if silent else ""
+def _shift_finding(check: str, found: Sequence[Alignment]) -> Finding:
+    """What streams say that do not contradict each other."""
+    best = max(found, key=lambda a: (bool(a.shifts), max(e.low for e in a.gain)))
+    level, text, means, remedy = _verdict(best)
+    others = [a.name for a in found if a is not best and a.shifts]
+    unsure = [a.name for a in found if a is not best and not a.shifts]
+    said = f"; {_listed(others)} agree{'s' * (len(others) == 1)}" if others else ""
+    if unsure and best.shifts:
+        said += f"; {_listed(unsure)} cannot tell"
     return Finding(
         family="alignment",
-        check="alignment",
-        level="ok",
-        text="cannot be told: too few steps, or nothing that changes" + told,
-    )
-
-
-def _shift_finding(found: Alignment) -> Finding:
-    level, text, means, remedy = _verdict(found)
-    best = max(range(len(SHIFTS)), key=lambda at: found.gain[at].value)
-    return Finding(
-        family="alignment",
-        check=f"alignment by {found.name}",
+        check=check,
         level=level,
-        text=text,
-        value=None if found.shift is None else float(found.shift),
+        text=text + said,
+        value=None if best.shift is None else float(best.shift),
         unit="rows late",
         means=means,
         remedy=remedy,
-        numbers={
-            "shifts": list(SHIFTS),
-            "consistent": list(found.shifts),
-            "gain": list(found.gain),
-            "r2": list(found.r2),
-            "shuffled": found.shuffled,
-            "best": SHIFTS[best],
-            "rows": found.rows,
-            "clips": found.clips,
-        },
-        charts=(_chart(found),),
+        numbers={a.name: _numbers(a) for a in found},
+        charts=tuple(_chart(a) for a in found),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else ", ".join(names)
+
+
+def _numbers(found: Alignment) -> dict[str, object]:
+    return {
+        "shifts": list(SHIFTS),
+        "consistent": list(found.shifts),
+        "gain": list(found.gain),
+        "r2": list(found.r2),
+        "shuffled": found.shuffled,
+        "steps": found.rows,
+        "clips": found.clips,
+    }
 
 
 def _verdict(found: Alignment) -> tuple[Level, str, str, str]:
     """Level, text, meaning and remedy."""
-    at = SHIFTS.index
-    told = f"over {found.clips} clips, {found.rows:,} steps"
+    told = f"{found.rows:,} steps of {found.name} in {found.clips} clips"
     if not found.shifts:
-        text = (
-            f"cannot be told: no row's action fits the motion clearly better ({told})"
-        )
+        text = f"cannot be told: no row's action fits clearly better than all ({told})"
         return "ok", text, "", ""
-    best = found.gain[at(found.shifts[0])]
-    fit = (
-        f"its motion tells {_interval(best)} of what is new in that row's action, "
-        f"{_interval(found.gain[at(0)])} of its own row's ({told})"
-    )
+    first = found.shifts[0]
+    best, own = found.gain[SHIFTS.index(first)], found.gain[SHIFTS.index(0)]
+    if first == 0:
+        text = f"each action leaves the frame in its row: {_interval(best)} of what is"
+        return "ok", f"{text} new in it shows in that motion ({told})", "", ""
     if 0 in found.shifts:
-        own = f"each action stands in the row that it leaves: {_interval(best)} of what"
-        if found.shifts[0] == 0:
-            return "ok", f"{own} is new in it shows in the motion ({told})", "", ""
         text = f"actions answer to the frame in their row, as they should ({told})"
         return "ok", text, "", ""
-    if min(found.shifts) > 0:
-        return _late(found, fit)
-    return _early(found, fit)
+    fit = (
+        f"the motion from a row to the next tells {_interval(best)} of what is new in "
+        f"that action, and {_interval(own)} of what is new in the row's own ({told})"
+    )
+    return _late(found, fit) if first > 0 else _early(first, fit)
 
 
 def _late(found: Alignment, fit: str) -> tuple[Level, str, str, str]:
     """The motion to the next row belongs to a later row's action: impossible."""
-    rows = " or ".join(_rows(k) for k in sorted(found.shifts))
+    rows = " or ".join(COUNTED[k] for k in sorted(found.shifts))
     text = f"actions are {rows} late: import with --shift {found.shifts[0]}; {fit}"
     means = (
-        "the model learns the effect of each action from the next one's motion; every "
-        "plan starts with an action that does something else"
+        "the model learns the effect of each action from another one's motion, and "
+        "every plan begins with an action that does something else"
     )
-    remedy = f"telos import ... --shift {found.shifts[0]}"
+    remedy = f"import again: `telos import ... --shift {found.shifts[0]}`"
     return "error", text, means, remedy
 
 
-def _early(found: Alignment, fit: str) -> tuple[Level, str, str, str]:
+def _early(first: int, fit: str) -> tuple[Level, str, str, str]:
     """The motion belongs to an earlier row's action: a delay, or a shift."""
-    first = found.shifts[0]
-    text = f"actions show {_rows(-first)} after their own: {fit}"
+    text = f"actions show {COUNTED[-first]} after their own: {fit}"
     means = (
         "either the recorder stored actions early, or the robot or this camera answers "
         "late; a model that sees one frame cannot know the actions under way"
     )
     remedy = (
-        f"stored early: telos import ... --shift {first}; a real delay: train with "
-        f"--history {1 - first}"
+        f"if they were stored early, `telos import ... --shift {first}`; if the delay "
+        f"is real, `telos train ... --history {1 - first}`"
     )
     return "warning", text, means, remedy
-
-
-def _rows(count: int) -> str:
-    names = {1: "one row", 2: "two rows", 3: "three rows"}
-    return names[abs(count)]
 
 
 def _interval(known: Estimate) -> str:
@@ -237,14 +140,15 @@ def _chart(found: Alignment) -> Lines:
 
     return Lines(
         title=f"Which row's action shows in {found.name}",
-        x_name="rows late",
+        x_name="rows late (0: as stored)",
         x=list(SHIFTS),
-        curves=(curve("new in it", found.gain), curve("R2", found.r2)),
+        curves=(curve("new part", found.gain), curve("R2", found.r2)),
+        note="new part: share of what earlier rows leave unknown of the action",
     )
 
 
 def _disagreement(found: Sequence[Alignment]) -> Iterator[Finding]:
-    """Streams that were recorded at different times: a camera that lags."""
+    """Streams that show different moments: a camera that lags."""
     sure = {a.name: a.shift for a in found if a.shift is not None}
     if len(set(sure.values())) < 2:
         return
@@ -254,13 +158,14 @@ def _disagreement(found: Sequence[Alignment]) -> Iterator[Finding]:
     yield Finding(
         family="alignment",
         check="streams against each other",
-        level="error",
-        text=f"{last} shows what actions do {_rows(rows) if rows < 4 else rows} later "
+        level="warning",
+        text=f"{last} shows what actions do {COUNTED.get(rows, f'{rows} rows')} later "
         f"than {first}",
         value=float(rows),
         unit="rows",
         means="the model sees two moments at once and takes them for one",
-        remedy="shift that stream in the source, by its time stamps where it has some",
+        remedy="shift that stream in the source, by its time stamps where it has some; "
+        f"or give the model the past, `telos train ... --history {rows + 1}`",
         numbers=sure,
     )
 

@@ -32,6 +32,8 @@ SHOWN = 4
 """Examples that are shown."""
 AROUND = 5
 """Frames of an example."""
+STRIDE = 3
+"""Frames between those of an example of a tail."""
 
 
 def check_camera(frames: Frames) -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def _motion(frames: Frames, still: np.ndarray) -> Finding:
         unit="share of steps",
         means="a stream that stands still is predicted perfectly by a model that has "
         "learned nothing",
-        remedy="leave the stream out (telos train --streams ...), or take fewer frames "
+        remedy="leave the stream out, `telos train --streams ...`, or take fewer frames "
         "per second",
         numbers={"frames": len(frames.repeats)},
         strips=_strips(frames, [0], "it looks the same all the time") if dead else (),
@@ -76,9 +78,9 @@ def _moves(clips: Clips, steps: np.ndarray) -> np.ndarray:
     stand in for them.
     """
     moved = np.zeros(len(steps), bool)
-    states = [c for n, c in clips.columns.items() if n != TIME and c.dtype.kind == "f"]
-    if states:
-        for column in states:
+    names = _states(clips)
+    if names:
+        for column in (clips.columns[name] for name in names):
             flat = column.reshape(len(column), -1).astype(np.float64)
             change = np.abs(flat[steps + 1] - flat[steps])
             usual = np.nanmedian(change, axis=0)
@@ -97,9 +99,10 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
     """Frames that repeat the one before although the world moves."""
     moves = _moves(frames.clips, steps)
     count = int(moves.sum())
-    bad = steps[still & moves]
+    # Empty frames are a finding of their own.
+    bad = steps[still & moves & (frames.contrast[steps] >= DARK)]
     value = len(bad) / count if count else 0.0
-    witness = "state" if _has_state(frames.clips) else "action"
+    witness = "state" if _states(frames.clips) else "action"
     limits = REPEATED if witness == "state" else (STATIC[0] / 2, STATIC[1])
     text = (
         f"{share(value)} of the {count:,} steps in which the {witness} moves repeat "
@@ -113,9 +116,9 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
         text=text if count else "cannot be told: nothing says when the world moves",
         value=value,
         unit="share of steps",
-        means="the camera is slower than the recording: every other step seems to have "
-        "no effect and the next one a double one",
-        remedy="import at the camera's own rate, or train with --frame-skip 2",
+        means="the camera is slower than the recording, or stopped: one step seems to "
+        "have no effect and the next one a double one",
+        remedy="import at the camera's own rate, or `telos train --frame-skip 2`",
         numbers={"steps": count, "repeated": len(bad), "witness": witness},
         strips=_strips(frames, bad, "the second frame repeats the first", 2)
         if level != "ok"
@@ -123,8 +126,9 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
     )
 
 
-def _has_state(clips: Clips) -> bool:
-    return any(n != TIME and c.dtype.kind == "f" for n, c in clips.columns.items())
+def _states(clips: Clips) -> list[str]:
+    """States and labels that say where the world is."""
+    return [n for n, c in clips.columns.items() if n != TIME and c.dtype.kind == "f"]
 
 
 def _tails(frames: Frames) -> Finding:
@@ -139,12 +143,14 @@ def _tails(frames: Frames) -> Finding:
         tail = int(length) - 2 - (int(moving[-1]) if len(moving) else -1)
         ends.append(end)
         frozen.append(tail)
-        acted.append(_varies(clips.actions[end - 1 - max(tail, 1) : end - 1]))
+        acted.append(_goes_on(clips, end - 1 - max(tail, 1), end - 1))
     tails = np.array(frozen, np.int64)
     bad = (tails >= TAIL) & np.array(acted, bool)
     value = float(bad.mean()) if len(bad) else 0.0
     longest = int(tails[bad].max()) if bad.any() else 0
-    rows = [ends[i] - 1 - int(tails[i]) for i in np.flatnonzero(bad)]
+    # A few frames before, and then some from the whole tail.
+    starts = [ends[i] - 1 - int(tails[i]) for i in np.flatnonzero(bad)]
+    rows = [row - min(2 * STRIDE, int(clips.place(row)[1])) for row in starts]
     return Finding(
         family="cameras",
         check=f"frozen tails of {frames.stream}",
@@ -158,17 +164,23 @@ def _tails(frames: Frames) -> Finding:
         means="the model learns that actions have no effect where these episodes end",
         remedy="cut the tails off, and find out when the camera stopped",
         numbers={"episodes": len(tails), "frozen": int(bad.sum()), "longest": longest},
-        strips=_strips(frames, rows, "nothing moves any more"),
+        strips=_strips(frames, rows, "nothing moves any more", stride=STRIDE),
     )
 
 
-def _varies(actions: np.ndarray) -> bool:
-    return bool(actions.size) and bool((np.ptp(actions, axis=0) > 0).any())
+def _goes_on(clips: Clips, first: int, end: int) -> bool:
+    """Whether states change over some rows; actions, where there are no states."""
+    names = _states(clips)
+    told = [clips.columns[n] for n in names] if names else [clips.actions]
+    rows = [column[first:end].reshape(end - first, -1) for column in told]
+    return any((np.ptp(part, axis=0) > 0).any() for part in rows if part.size)
 
 
 def _flashes(frames: Frames, steps: np.ndarray) -> Finding:
     """Jumps of brightness or colour from one frame to the next."""
+    lit = frames.contrast >= DARK
     jumps = np.abs(frames.colour[steps + 1] - frames.colour[steps]).max(axis=1)
+    jumps = jumps * (lit[steps] & lit[steps + 1])
     usual = float(np.median(jumps))
     bad = jumps > max(FLASH, UNUSUAL * usual)
     value = float(bad.mean())
@@ -176,12 +188,13 @@ def _flashes(frames: Frames, steps: np.ndarray) -> Finding:
     colour = (
         int((_colour_only(frames, steps[bad]) > FLASH / 2).sum()) if bad.any() else 0
     )
+    also = f"; {colour} of them change colour" if colour else ""
     return Finding(
         family="cameras",
         check=f"light of {frames.stream}",
         level=grade(value, *FLASHES),
         text=f"jumps between two frames in {plural(int(bad.sum()), 'step')} "
-        f"({share(value)}), by up to {jumps.max():.0f} of 255; {colour} change colour"
+        f"({share(value)}), by up to {jumps.max():.0f} of 255{also}"
         if bad.any()
         else f"no jumps; brightness changes by at most {jumps.max():.1f} of 255 a step",
         value=value,
@@ -264,7 +277,11 @@ def _dark_ends(lit: np.ndarray) -> int:
 
 
 def _strips(
-    frames: Frames, rows: np.ndarray | list[int], caption: str, around: int = AROUND
+    frames: Frames,
+    rows: np.ndarray | list[int],
+    caption: str,
+    around: int = AROUND,
+    stride: int = 1,
 ) -> tuple[Strip, ...]:
     """Frames from some rows on, at most one strip per clip."""
     clips, strips, used = frames.clips, [], set()
@@ -275,7 +292,8 @@ def _strips(
         used.add(clip)
         episode, first = clips.place(int(row))
         end = int(clips.places.firsts[clip] + clips.places.lengths[clip])
-        shown = tuple((episode, at) for at in range(first, min(first + around, end)))
+        last = min(first + around * stride, end)
+        shown = tuple((episode, at) for at in range(first, last, stride))
         strips.append(Strip(caption=caption, stream=frames.stream, frames=shown))
         if len(strips) == SHOWN:
             break

@@ -20,6 +20,7 @@ from telos.data.checks.clips import (
 from telos.data.checks.finding import Finding, Strip, plural
 from telos.data.checks.sampling import Sampling
 from telos.data.preview import image_streams
+from telos.data.recording import spread
 from telos.data.schema import CHUNK_FRAMES
 from telos.data.splits import split_by_episode
 from telos.data.store import EpisodeFile
@@ -180,7 +181,7 @@ def _projected(values: np.ndarray, seed: int) -> np.ndarray:
 def _compare(file: EpisodeFile, first: int, second: int) -> Pair | None:
     """The pair, if states and frames of both agree where they can be compared."""
     length = int(min(file.lengths[first], file.lengths[second]))
-    moments = np.unique(np.linspace(0, length - 1, LOOKS).astype(np.int64))
+    moments = spread(length, LOOKS)
     differences = [
         difference
         for name in (*_states(file), *image_streams(file.spec))
@@ -250,13 +251,15 @@ def _strips(file: EpisodeFile, pairs: list[Pair]) -> tuple[Strip, ...]:
     strips = []
     for pair in pairs[:SHOWN]:
         length = int(min(file.lengths[pair.first], file.lengths[pair.second]))
-        moments = np.unique(np.linspace(0, length - 1, 4).astype(int)).tolist()
-        for episode in (pair.first, pair.second):
-            strips.append(
-                Strip(
-                    caption=f"episodes {pair.first} and {pair.second}",
-                    stream=streams[0],
-                    frames=tuple((episode, m) for m in moments),
-                )
+        strips.append(
+            Strip(
+                caption=f"episodes {pair.first} and {pair.second} at the same moments",
+                stream=streams[0],
+                frames=tuple(
+                    (episode, int(moment))
+                    for moment in spread(length, 4)
+                    for episode in (pair.first, pair.second)
+                ),
             )
+        )
     return tuple(strips)

@@ -30,6 +30,8 @@ class Lines:
     x_name: str
     x: Sequence[float]
     curves: Sequence[Curve]
+    note: str = ""
+    """What the curves are, where their names do not say it."""
 
 
 @dataclass(frozen=True, kw_only=True)

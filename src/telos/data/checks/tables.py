@@ -65,7 +65,7 @@ def check_seeds(file: EpisodeFile) -> Iterator[Finding]:
         unit="episodes",
         means="the same episode twice, perhaps once in training and once held out, "
         "where it makes every score look better than it is",
-        remedy="record with other seeds (telos collect --append --seed N)",
+        remedy="record with other seeds: `telos collect ... --append --seed N`",
         numbers={"repeated": seeds[counts > 1][:100].tolist()},
     )
 
@@ -100,7 +100,7 @@ def check_lengths(file: EpisodeFile, window: int) -> Iterator[Finding]:
         value=float(short.mean()),
         unit="share of episodes",
         means="a window lies within one episode: what is shorter is never trained on",
-        remedy="record longer episodes, or train with fewer --history and --frame-skip",
+        remedy="record longer episodes, or train with less `--history` and `--frame-skip`",
         numbers=numbers,
         charts=(chart,) if short.any() else (),
     )
@@ -126,7 +126,7 @@ def _uneven(steps: np.ndarray) -> Iterator[Finding]:
         unit="share of steps",
         means="start positions are drawn evenly over steps: the model sees "
         "mostly those few episodes",
-        remedy="cut them into pieces, or weight episodes (WindowSampler(weights=...))",
+        remedy="cut them into pieces, or weight episodes: `WindowSampler(weights=...)`",
         numbers={"longest": len(longest)},
         charts=() if few or held < UNEVEN else (bars(steps, "Lengths", "steps"),),
     )
