@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,17 @@ import numpy as np
 from telos.collect import collect
 from telos.data import EpisodeFile, Recording
 from telos.data.checks import Finding, Sampling, inspect_file
+from telos.data.checks.actions import check_actions
+from telos.data.checks.alignment import check_alignment
+from telos.data.checks.cameras import check_camera
+from telos.data.checks.clips import read_clips, read_frames
+from telos.data.checks.copies import check_copies
+from telos.data.checks.inspection import alignment_sources
+from telos.data.checks.sampling import short_clips, whole_episodes
+from telos.data.checks.tables import check_lengths, check_seeds, check_values
+from telos.data.checks.timing import check_time
 from telos.data.join import write_file
+from telos.data.preview import image_streams
 from telos.envs import make_world
 from telos.envs.world import StreamSpec, WorldSpec
 
@@ -44,6 +54,50 @@ def findings(
     named = {finding.check: finding for finding in inspection.findings}
     assert len(named) == len(inspection.findings)
     return named
+
+
+def listed(found: Iterable[Finding]) -> dict[str, Finding]:
+    """Findings by their name."""
+    return {finding.check: finding for finding in found}
+
+
+def of_tables(
+    recording: Recording, folder: Path, window: int = 4
+) -> dict[str, Finding]:
+    """What the checks that need no pictures find."""
+    file = save(recording, folder / "planted.h5")
+    whole = read_clips(file, whole_episodes(file.lengths, 100, FAST))
+    seen = read_clips(file, short_clips(file.lengths, FAST))
+    return listed(
+        [
+            *check_values(file, seen),
+            *check_lengths(file, window),
+            *check_seeds(file),
+            *check_time(whole, file.spec, "pixels"),
+            *check_actions(whole, file.spec),
+        ]
+    )
+
+
+def of_camera(recording: Recording, folder: Path) -> dict[str, Finding]:
+    """What the checks of the stream ``pixels`` find."""
+    file = save(recording, folder / "planted.h5")
+    seen = read_clips(file, short_clips(file.lengths, FAST))
+    return listed(check_camera(read_frames(file, "pixels", seen)))
+
+
+def of_copies(recording: Recording, folder: Path) -> Finding:
+    """What the search for copies of episodes finds."""
+    (found,) = check_copies(save(recording, folder / "planted.h5"), FAST)
+    return found
+
+
+def of_alignment(recording: Recording, folder: Path) -> dict[str, Finding]:
+    """What the checks on alignment find."""
+    file = save(recording, folder / "planted.h5")
+    seen = read_clips(file, short_clips(file.lengths, FAST))
+    frames = [read_frames(file, name, seen) for name in image_streams(file.spec)]
+    return listed(check_alignment(alignment_sources(file, frames, FAST)))
 
 
 def change(recording: Recording, **arrays: object) -> Recording:

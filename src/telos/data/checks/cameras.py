@@ -64,8 +64,8 @@ def _motion(frames: Frames, still: np.ndarray) -> Finding:
         unit="share of steps",
         means="a stream that stands still is predicted perfectly by a model that has "
         "learned nothing",
-        remedy="leave the stream out, `telos train --streams ...`, or take fewer frames "
-        "per second",
+        remedy="leave the stream out, `telos train --streams ...`, or take fewer "
+        "frames per second",
         numbers={"frames": len(frames.repeats)},
         strips=_strips(frames, [0], "it looks the same all the time") if dead else (),
     )
@@ -150,7 +150,8 @@ def _tails(frames: Frames) -> Finding:
     longest = int(tails[bad].max()) if bad.any() else 0
     # A few frames before, and then some from the whole tail.
     starts = [ends[i] - 1 - int(tails[i]) for i in np.flatnonzero(bad)]
-    rows = [row - min(2 * STRIDE, int(clips.place(row)[1])) for row in starts]
+    first = clips.starts[clips.clip_of[starts]] if starts else np.zeros(0, np.int64)
+    rows = np.maximum(np.array(starts, np.int64) - 2 * STRIDE, first)
     return Finding(
         family="cameras",
         check=f"frozen tails of {frames.stream}",

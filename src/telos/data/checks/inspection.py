@@ -93,7 +93,9 @@ def inspect_file(
         findings += check_camera(frames[-1])
     if spec.action_dim:
         say("which action belongs to which frame")
-        findings += check_alignment(_sources(file, frames, sampling), sampling.seed)
+        findings += check_alignment(
+            alignment_sources(file, frames, sampling), sampling.seed
+        )
     say("copies of episodes")
     findings += check_copies(file, sampling)
     return Inspection(
@@ -113,7 +115,7 @@ def _image_bytes(file: EpisodeFile, images: Sequence[str]) -> int:
     return sum(frame_bytes(file.spec.streams[name]) for name in images)
 
 
-def _sources(
+def alignment_sources(
     file: EpisodeFile, frames: Sequence[Frames], sampling: Sampling
 ) -> list[Features]:
     """What can tell which action belongs to which frame: states, labels, images."""

@@ -100,7 +100,8 @@ def check_lengths(file: EpisodeFile, window: int) -> Iterator[Finding]:
         value=float(short.mean()),
         unit="share of episodes",
         means="a window lies within one episode: what is shorter is never trained on",
-        remedy="record longer episodes, or train with less `--history` and `--frame-skip`",
+        remedy="record longer episodes, or train with less `--history` and "
+        "`--frame-skip`",
         numbers=numbers,
         charts=(chart,) if short.any() else (),
     )
