@@ -2,7 +2,7 @@
 
 One file per noun: `writer` and `store` (episode files), `recording` (in memory),
 `windows` (training batches), `statistics`, `actions` (scaling), `splits`, `checks` and
-`preview` (what `telos inspect` shows).
+`preview` (what `telos inspect` finds and shows).
 """
 
 from telos.data.actions import ActionScale as ActionScale
