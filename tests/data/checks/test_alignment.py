@@ -9,10 +9,11 @@ import pytest
 from tests.data.defects import change, of_alignment, only, record, shifted
 
 from telos.data import Recording
-from telos.data.checks.alignment import align
+from telos.data.checks.alignment import check_alignment
 from telos.data.checks.clips import Clips
 from telos.data.checks.motion import of_column
 from telos.data.checks.sampling import Places
+from telos.data.checks.shift import align
 
 SHIFTS = (-2, -1, 1, 2)
 
@@ -141,6 +142,21 @@ def test_an_answer_to_the_frame_is_not_taken_for_a_late_row() -> None:
     found = align(features)
     assert found is not None
     assert 0 in found.shifts or found.shifts == ()
+
+
+def test_streams_that_allow_a_common_shift_do_not_contradict_each_other() -> None:
+    """What follows from positions alone is ambiguous; what says more decides."""
+    clips, column = linear_clips(feedback=0.0, noise=1.0)
+    sure = of_column("state", clips, [column])
+    # The next position less the present one: it tells the action, and alone.
+    telling = of_column("echo", clips, [np.roll(np.nan_to_num(clips.actions), 1, 0)])
+    assert sure is not None
+    assert telling is not None
+    found = {f.check: f for f in check_alignment([telling, sure])}
+    assert found["alignment"].numbers["echo"]["consistent"] == [0, -1]
+    assert found["alignment"].numbers["state"]["consistent"] == [0]
+    assert found["alignment"].value == 0
+    assert "echo agrees" in found["alignment"].text
 
 
 def test_too_few_steps_say_nothing(tmp_path: Path) -> None:

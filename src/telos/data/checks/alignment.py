@@ -28,8 +28,8 @@ def check_alignment(sources: Sequence[Features], seed: int = 0) -> Iterator[Find
             text="cannot be told: too few steps, or nothing that changes",
         )
         return
-    told = {a.shifts for a in found if a.shifts}
-    if len(told) <= 1:
+    told = [set(a.shifts) for a in found if a.shifts]
+    if not told or set.intersection(*told):
         yield _shift_finding("alignment", found)
     else:
         for alignment in found:
@@ -40,7 +40,7 @@ def check_alignment(sources: Sequence[Features], seed: int = 0) -> Iterator[Find
 
 def _shift_finding(check: str, found: Sequence[Alignment]) -> Finding:
     """What streams say that do not contradict each other."""
-    best = max(found, key=lambda a: (bool(a.shifts), max(e.low for e in a.gain)))
+    best = max(found, key=_certainty)
     level, text, means, remedy = _verdict(best)
     others = [a.name for a in found if a is not best and a.shifts]
     unsure = [a.name for a in found if a is not best and not a.shifts]
@@ -59,6 +59,12 @@ def _shift_finding(check: str, found: Sequence[Alignment]) -> Finding:
         numbers={a.name: _numbers(a) for a in found},
         charts=tuple(_chart(a) for a in found),
     )
+
+
+def _certainty(found: Alignment) -> tuple[int, float]:
+    """One shift is surer than two, and two than none; then what shows most."""
+    certainty = {0: 0, 1: 2, 2: 1}[len(found.shifts)]
+    return certainty, max(e.low for e in found.gain)
 
 
 def _listed(names: Sequence[str]) -> str:

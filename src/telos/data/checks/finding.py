@@ -101,7 +101,7 @@ def bars(values: np.ndarray, title: str, x_name: str, bins: int = 32) -> Bars:
 def share(value: float) -> str:
     """A share in [0, 1] in per cent; small ones keep a digit that is not zero."""
     percent = 100 * value
-    if 0 < percent < 0.1:
+    if 1e-4 < percent < 0.1:
         return f"{percent:.1g} %"
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
