@@ -69,12 +69,10 @@ class Estimate:
 class Fits:
     """The fits of one stream to A actions, on R rows."""
 
-    now: np.ndarray
-    """(N, P) what stands where, standardised."""
-    step: np.ndarray
-    """(N, Q) what changes to the next row, standardised."""
-    widths: Sequence[tuple[int, int]]
-    """Columns of both that are tried: those that say most, and all."""
+    views: Sequence[tuple[np.ndarray, np.ndarray]]
+    """What stands where (N, P) and what changes to the next row (N, Q), standardised,
+    in the ways that are tried: the columns that say most and all of them, with outliers
+    and without."""
     actions: np.ndarray
     """(N, A), standardised."""
     rows: np.ndarray
@@ -115,18 +113,15 @@ class Fits:
         return np.concatenate(before, axis=1)
 
     def _past(self) -> list[list[np.ndarray]]:
-        return [
-            [self.now[self.rows, :p], self.step[self.rows - 1, :q]]
-            for p, q in self.widths
-        ]
+        return [[now[self.rows], step[self.rows - 1]] for now, step in self.views]
 
     def _new(self) -> list[list[np.ndarray]]:
-        return [[self.now[self.rows + 1, :p]] for p, _ in self.widths]
+        return [[now[self.rows + 1]] for now, _ in self.views]
 
     def _both(self) -> list[list[np.ndarray]]:
         return [
-            [*past, self.step[self.rows, :q]]
-            for past, (_, q) in zip(self._past(), self.widths, strict=True)
+            [*past, step[self.rows]]
+            for past, (_, step) in zip(self._past(), self.views, strict=True)
         ]
 
     def _best(
@@ -174,11 +169,8 @@ def fits_of(features: Features, actions: np.ndarray, seed: int) -> Fits | None:
     if folds is None or not varies.any():
         return None
     scaled = actions[:, varies].astype(np.float64)
-    whole = (features.now.shape[1], features.step.shape[1])
     return Fits(
-        now=_standardised(features.now),
-        step=_standardised(features.step),
-        widths=list(dict.fromkeys([features.core, whole])),
+        views=_views(features),
         actions=(scaled - scaled[rows].mean(axis=0)) / scaled[rows].std(axis=0),
         rows=rows,
         folds=folds,
@@ -239,15 +231,30 @@ def _folds(episodes: np.ndarray, clips: np.ndarray, seed: int) -> np.ndarray | N
     return order[index] % min(FOLDS, len(names))
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Zero mean and unit deviation, outliers cut; what never changes becomes 0.
+def _views(features: Features) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Columns that say most, and all; as they are, and with outliers cut.
 
-    A jump at a wall is many times as large as what an action does, and would rule a
-    least-squares fit.
+    A jump at a wall is many times as large as what an action does, and rules a fit by
+    least squares; in a recording that mostly rests, what lies far out is the motion.
     """
+    whole = (features.now.shape[1], features.step.shape[1])
+    both = ((features.now, features.step), (_cut(features.now), _cut(features.step)))
+    return [
+        (_standardised(now[:, :p]), _standardised(step[:, :q]))
+        for now, step in both
+        for p, q in dict.fromkeys([features.core, whole])
+    ]
+
+
+def _cut(values: np.ndarray) -> np.ndarray:
+    """Columns without what lies far outside their usual range."""
     low, middle, high = np.quantile(values, [TAIL, 0.5, 1 - TAIL], axis=0)
     reach = np.where(high > low, OUTLIER * (high - low), np.ptp(values, axis=0))
-    values = np.clip(values, middle - reach, middle + reach)
+    return np.clip(values, middle - reach, middle + reach)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Zero mean and unit deviation; what never changes becomes 0."""
     deviation = values.std(axis=0)
     return (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
 
