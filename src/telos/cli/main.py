@@ -24,8 +24,8 @@ VERBS = {
     "envs": "list the worlds, or show one",
     "collect": "record episodes of a behaviour in a world",
     "import": "read a LeRobot dataset, videos or another recording",
-    "export": "write an episode file as a LeRobot dataset",
-    "inspect": "look into an episode file: table, checks, pictures",
+    "export": "write an episode file as a LeRobot or Minari dataset",
+    "inspect": "find in an episode file what would ruin a model",
     "train": "learn a world model from an episode file",
     "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
@@ -47,14 +47,18 @@ EXTRAS = {
 }
 """Optional module -> the extra that installs it."""
 
-OK, USER_ERROR, INTERRUPTED = 0, 2, 130
+OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes; `FAILED` is for a verb that did its work and whose answer is no."""
 
 DEBUG_VARIABLE = "TELOS_DEBUG"
 """Environment variable: when set, errors come with their traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code (0, 2 wrong use, 130 Ctrl-C)."""
+    """Run the command line and return its exit code.
+
+    0, 1 if the verb was asked to judge and the answer is no, 2 wrong use, 130 Ctrl-C.
+    """
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(overview())
@@ -139,22 +143,24 @@ def _dispatch(verb: str, args: list[str]) -> int:
         if wants_help:
             print(f"examples:\n{_indented(module.EXAMPLES)}")
         return int(stop.code or OK)
-    _execute(module, command)
-    return OK
+    return _execute(module, command)
 
 
-def _execute(module: ModuleType, command: Any) -> None:
+def _execute(module: ModuleType, command: Any) -> int:
+    """Run a verb; a result whose ``failed`` is true is the answer no."""
     if not command.common.json:
-        module.run(command)
-        return
-    # Whatever a library prints must not end up inside the JSON.
-    with contextlib.redirect_stdout(sys.stderr):
         result = module.run(command)
+    else:
+        # Whatever a library prints must not end up inside the JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            result = module.run(command)
     if result is None:
-        return  # another process answers
-    from telos.config import jsonable
+        return OK  # another process answers
+    if command.common.json:
+        from telos.config import jsonable
 
-    print(json.dumps(jsonable(result), indent=2))
+        print(json.dumps(jsonable(result), indent=2))
+    return FAILED if result.get("failed") else OK
 
 
 def _indented(text: str) -> str:

@@ -3,7 +3,8 @@
 One file per noun: `writer` and `store` (episode files), `recording` (episodes at
 hand), `frames` (streams, in memory or not: `stored` in an episode file, or a `video`),
 `windows` (training batches), `prefetch`, `statistics`, `actions` (scaling), `splits`,
-`checks` and `preview` (what `telos inspect` shows).
+`checks` and `preview` (what `telos inspect` finds and
+shows).
 """
 
 from telos.data.actions import ActionScale as ActionScale

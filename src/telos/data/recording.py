@@ -122,6 +122,11 @@ def check_indices(episodes: Sequence[int] | np.ndarray, count: int) -> np.ndarra
     return indices
 
 
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices of at most ``most`` of ``count`` things, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
 def first_frames(lengths: np.ndarray) -> np.ndarray:
     """(E,) first frame of each episode when they are stored one after the other."""
     return np.cumsum(lengths, dtype=np.int64) - lengths

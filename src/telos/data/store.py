@@ -141,6 +141,32 @@ class EpisodeFile:
         except KeyError as error:
             raise ValueError(damaged(self.path, str(error))) from error
 
+    def read(self, name: str, ranges: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Read rows of one dataset and nothing else.
+
+        Args:
+            name: ``actions``, ``observations/<stream>`` or ``labels/<name>``.
+            ranges: (first, end) rows of the file, read in this order and joined.
+
+        Raises:
+            ValueError: If there is no such dataset, a range leaves the file, or reading
+                fails.
+        """
+        known = ["actions", *(f"{g}/{n}" for g, s in self._groups().items() for n in s)]
+        if name not in known:
+            raise ValueError(f"{self.path} has no dataset {name!r}; it has {known}")
+        for first, end in ranges:
+            if not 0 <= first <= end <= self.num_frames:
+                raise ValueError(
+                    f"rows {first} to {end} of {self.path} were asked for; it has "
+                    f"{self.num_frames}, numbered from 0"
+                )
+        with open_hdf5(self.path) as file:
+            try:
+                return _read(dataset(file, name), ranges)
+            except (KeyError, OSError) as error:
+                raise ValueError(damaged(self.path, str(error))) from error
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content, whatever order of writes led to it.

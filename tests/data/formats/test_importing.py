@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.data.worlds import drift_spec, make_episode
 
-from telos.data import EpisodeFile, Recording
-from telos.data.checks import check_tables
+from telos.data import EpisodeFile, EpisodeWriter
+from telos.data.checks import inspect_file
 from telos.data.formats import Source
 from telos.data.formats.importing import import_source
 from telos.data.formats.pairing import Pairing
@@ -156,9 +156,9 @@ def test_without_actions_a_file_is_written_read_and_checked(tmp_path: Path) -> N
     recording = file.load()
     assert file.spec.action_low.shape == (0,)
     assert recording.actions.shape == (recording.num_frames, 0)
-    findings = {finding.check: finding.level for finding in check_tables(recording)}
-    assert findings.pop("actions") == "warning"
-    assert set(findings.values()) == {"ok"}
+    found = [f for f in inspect_file(file).findings if f.family == "actions"]
+    assert [finding.level for finding in found] == ["warning"]
+    assert "none" in found[0].text
     assert len(file.digest) == 64
 
 
@@ -212,7 +212,7 @@ def test_a_shift_of_one_undoes_a_late_recorder(tmp_path: Path) -> None:
     )
     rng = np.random.default_rng(0)
     right = []
-    for seed in range(4):
+    for seed in range(8):
         actions = rng.uniform(-1, 1, (50, 1)).astype(np.float32)
         zero = np.zeros((1, 1), np.float32)
         position = np.concatenate([zero, np.cumsum(actions, axis=0)])
@@ -224,11 +224,20 @@ def test_a_shift_of_one_undoes_a_late_recorder(tmp_path: Path) -> None:
     late = [replace(e, actions=np.roll(e.actions, 1, axis=0)) for e in right]
     mended = [Pairing(shift=1).episode(e) for e in late]
 
-    def level(episodes: list) -> str:
-        findings = check_tables(Recording.from_episodes(episodes, spec))
-        return {f.check: f.level for f in findings}["alignment"]
+    def shift_and_advice(episodes: list) -> tuple[float | None, str]:
+        path = tmp_path / "line.h5"
+        with EpisodeWriter(path, spec, overwrite=True) as writer:
+            for episode in episodes:
+                writer.append(episode)
+        findings = inspect_file(EpisodeFile(path)).findings
+        told = next(f for f in findings if f.check == "alignment")
+        return told.value, told.remedy
 
-    assert [level(e) for e in (right, late, mended)] == ["ok", "warning", "ok"]
+    assert shift_and_advice(right) == (0, "")
+    shift, advice = shift_and_advice(late)
+    assert shift == 1
+    assert "telos import ... --shift 1" in advice
+    assert shift_and_advice(mended) == (0, "")
     for before, after in zip(right, mended, strict=True):
         assert after is not None
         assert np.array_equal(after.actions, before.actions[:-1])

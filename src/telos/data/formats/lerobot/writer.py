@@ -279,7 +279,7 @@ def _own_time(file: EpisodeFile, fps: float) -> bool:
     """Whether the label `time` says something else than LeRobot's time stamps."""
     if "time" not in file.spec.labels:
         return False
-    times = file.load(streams=[]).labels["time"]
+    times = np.asarray(file.load(streams=[]).labels["time"])
     stamps = np.concatenate([time_stamps(length, fps) for length in file.lengths])
     return times.shape != stamps.shape or bool((times != stamps).any())
 
