@@ -29,6 +29,9 @@ VERBS = {
     "evaluate": "measure a run by a protocol, with floors and intervals",
     "attribute": "say which link of a run's agent is the weakest",
     "report": "turn run folders into one self-contained HTML page",
+    "push": "publish a run with its model card, to a folder or the hub",
+    "pull": "fetch a published run, every name, size and digest checked",
+    "export-model": "turn a run into a file that torch alone can run",
     "demo": "all of it, from nothing to the page",
 }
 """Every verb with its one-line description, in the order of a project's life."""
@@ -102,7 +105,7 @@ def load_verb(verb: str) -> ModuleType:
         raise ValueError(
             f"unknown verb {verb!r}.{hint} Choose one of {', '.join(VERBS)}."
         )
-    return import_module(f"telos.cli.{verb}")
+    return import_module(f"telos.cli.{verb.replace('-', '_')}")
 
 
 def parse(module: ModuleType, verb: str, args: Sequence[str]) -> Any:
