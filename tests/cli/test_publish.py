@@ -12,8 +12,10 @@ import pytest
 from tests.learning.worlds import labelled, tiny_config, walk_episode, walks, write_run
 
 from telos.agent import load_agent
+from telos.agent.calibrated import Calibrated, model_digest, save_calibrated
 from telos.cli.main import main
 from telos.config import load_json, save_json
+from telos.cost import calibrate
 from telos.report.card import model_card
 from telos.runs.parcel import read_manifest
 
@@ -94,6 +96,26 @@ def test_the_card_says_what_is_known(trained: Path) -> None:
         assert words in text
     with pytest.raises(ValueError, match="SPDX"):
         model_card(trained, licence="do: what you like")
+
+
+def test_the_card_of_a_calibrated_run_names_its_buffers(
+    trained: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    found = calibrate(
+        np.full(30, 2.5), np.zeros(30), 0.1, planner="icem", evaluations=1000
+    )
+    save_calibrated(
+        run, Calibrated(model=model_digest(run), quantities={"position": found})
+    )
+    card = model_card(run, licence="mit")
+    assert "buffer of `position`: 2.5 px, for a miss rate of 10.0 %" in card
+    assert "not calibrated" not in card
+    place = tmp_path / "published"
+    assert main(["push", str(run), str(place), "--licence", "mit"]) == 0
+    assert pull(place, tmp_path / "again") == 0
+    assert load_agent(tmp_path / "again").buffers == {"position": 2.5}
 
 
 def test_a_run_that_was_not_evaluated_claims_nothing(

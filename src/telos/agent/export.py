@@ -11,7 +11,7 @@ OUT/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -212,5 +212,5 @@ def _manifest(
     }
 
 
-def _numbers(values: Sequence[float]) -> list[float]:
+def _numbers(values: Iterable[float]) -> list[float]:
     return [float(value) for value in values]

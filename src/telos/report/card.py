@@ -137,7 +137,7 @@ def _results(results: Sequence[Mapping]) -> str:
 def _guardrails(run: Path, model: Mapping) -> str:
     path = run / "calibration.json"
     lines = [
-        f"* read-out `{name}`: digest `{r['digest']}`"
+        f"* read-out `{name}`: digest `{r.get('digest', 'not stored')}`"
         for name, r in model["readouts"].items()
     ]
     if path.is_file():

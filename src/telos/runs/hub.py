@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 PREFIX = "hub:"
@@ -31,9 +32,8 @@ def fetch(name: str, folder: Path, patterns: Sequence[str]) -> Path:
         ImportError: If huggingface_hub is not installed.
         OSError: If the repository cannot be reached.
     """
-    from huggingface_hub import snapshot_download
-
-    snapshot_download(
+    hub = import_module("huggingface_hub")
+    hub.snapshot_download(
         repo_id=name, local_dir=str(folder), allow_patterns=list(patterns)
     )
     return folder
@@ -46,8 +46,7 @@ def upload(name: str, folder: Path) -> None:
         ImportError: If huggingface_hub is not installed.
         OSError: If the repository cannot be reached.
     """
-    from huggingface_hub import upload_folder
-
-    upload_folder(
+    hub = import_module("huggingface_hub")
+    hub.upload_folder(
         repo_id=name, folder_path=str(folder), commit_message="Upload a run of telos"
     )
