@@ -320,6 +320,42 @@ def test_an_image_is_enough_for_a_run_that_sees_images(
     assert plan_verb.run(replace(command, observation=str(now)))["actions"]
 
 
+def test_frames_from_before_are_seen_together_with_the_newest(
+    seeing: Path, tmp_path: Path
+) -> None:
+    parts = load_agent(seeing, deliberation=FEW)
+    images = dots(5)[0]
+    np.savez(tmp_path / "two.npz", pixels=images[:2])
+    frames = read_frames(str(tmp_path / "two.npz"), parts.seen)
+    goals = read_goals([str(picture(tmp_path / "goal.png"))], parts)
+
+    def present(*frames) -> np.ndarray:
+        return foresee(parts, frames, goals).predicted["place"].values[0]
+
+    def expected(*frames) -> np.ndarray:
+        state = encode(parts.model, frames)[:, -1]
+        return parts.readouts["place"](state)[0].numpy()
+
+    both, alone = expected(*frames), expected(frames[1], frames[1])
+    np.testing.assert_allclose(present(*frames), both, atol=1e-4)
+    np.testing.assert_allclose(present(frames[1]), alone, atol=1e-4)
+    assert np.abs(both - alone).max() > 1e-3
+
+
+def test_routes_are_looked_for_where_the_goal_is_a_state(
+    folder: Path, demo: Path
+) -> None:
+    parts = load_agent(folder, deliberation=FEW)
+    frame = read_frames(f"{demo}:0:4", parts.seen)[-1]
+    agent = parts.build(())
+    agent.reset([0])
+    for text, expected in ((f"{demo}:0:9", True), ("position.x > 3", False)):
+        agent.pursue(read_goals([text], parts).pursuit(parts))
+        agent.act(frame)
+        assert agent.waypoints is not None
+        assert agent.waypoints.following == expected
+
+
 def test_what_cannot_be_planned_is_refused_before(folder: Path, capsys) -> None:
     common = ["plan", str(folder), "--observation", "demo.h5:0:1"]
     for more, words in (

@@ -110,7 +110,7 @@ def _results(results: Sequence[Mapping]) -> str:
             "well it plans.\n"
         )
     rows = [
-        "| protocol | hash | success | 95 % interval | n | violations | random | "
+        "| evaluation | protocol | success | 95 % interval | n | violations | random | "
         "straight ahead | exact model |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -118,7 +118,7 @@ def _results(results: Sequence[Mapping]) -> str:
         protocol, success = found["protocol"], found["success"]
         floors = found.get("floors") or {}
         rows.append(
-            f"| {protocol['name']} | `{protocol['hash']}` | {_share(success)} | "
+            f"| {found['folder']} | `{protocol['hash']}` | {_share(success)} | "
             f"{_percent(success['low'])} to {_percent(success['high'])} | "
             f"{success['n']} | {_violations(found.get('violations'))} | "
             f"{_share(floors.get('random'))} | {_share(floors.get('greedy'))} | "
@@ -180,7 +180,8 @@ def _protocols(results: Sequence[Mapping]) -> list[str]:
 
 def _evaluations(run: Path) -> list[Mapping[str, Any]]:
     paths = sorted((run / "evaluations").glob("*/evaluation.json"))
-    return [load_json(path) for path in paths]
+    # The folder's name says, beside the protocol, how an agent deliberated otherwise.
+    return [{**load_json(path), "folder": path.parent.name} for path in paths]
 
 
 def _share(found: Mapping | None) -> str:
