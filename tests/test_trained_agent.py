@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from tests.actor.worlds import Point
-from tests.learning.worlds import MIXING, tiny_config, walk_spec, walks
+from tests.learning.worlds import labelled, tiny_config, walks, write_run
 from torch import Tensor
 
 from telos.actor import ICEM, RandomShooting, RandomShootingConfig
@@ -27,11 +27,9 @@ from telos.agent.trained import objective_factory
 from telos.cost import KeepOutDisc, LatentGoal, LearnedTerrain, calibrate
 from telos.cost.critic import build_critic
 from telos.data.actions import ActionScale
-from telos.data.recording import Recording
-from telos.envs.world import StreamSpec
 from telos.learning.latents import encode_recording
 from telos.learning.modules import build_modules
-from telos.learning.outcome import fit_readouts, save_trained
+from telos.learning.outcome import save_trained
 from telos.memory import BothBeliefs
 from telos.runs import Run
 from telos.types import Trajectory
@@ -39,27 +37,11 @@ from telos.types import Trajectory
 SEEDS = [3, 4, 5]
 
 
-def labelled(recording: Recording) -> Recording:
-    """The walks with their position as a label of 10 px per unit."""
-    spec = walk_spec(
-        labels={"position": StreamSpec(shape=(2,), dtype="float32", unit="px")}
-    )
-    truth = recording.observations["state"] @ MIXING.T
-    position = (10 * truth[:, :2]).astype(np.float32)
-    return replace(recording, labels={"position": position}, spec=spec)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A run whose networks were stored as they were initialised."""
-    path, recording = tmp_path_factory.mktemp("agent") / "run", labelled(walks(12))
-    config = tiny_config()
-    run, modules = Run.create(path, config), build_modules(config, recording)
-    modules.eval()
-    latents = encode_recording(modules.model, recording)
-    readouts = fit_readouts(latents.select(range(9)), latents.select(range(9, 12)), 0)
-    save_trained(run, config, modules, readouts, latents)
-    return path
+    path = tmp_path_factory.mktemp("agent") / "run"
+    return write_run(path, tiny_config(), labelled(walks(12)))
 
 
 def frames() -> dict[str, np.ndarray]:

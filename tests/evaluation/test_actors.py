@@ -12,8 +12,9 @@ from PIL import Image
 
 import telos.agent as agents
 from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
-from telos.agent import Agent, AgentParts, Deliberation
+from telos.agent import Agent, AgentParts, Deliberation, Goals, observed
 from telos.agent.calibrated import load_calibrated
+from telos.agent.frames import Seen
 from telos.cli import calibrate as calibrate_verb
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
@@ -22,8 +23,9 @@ from telos.cost.latent_goal import LatentGoal
 from telos.cost.readout import identity_readout
 from telos.data.actions import ActionScale
 from telos.envs.two_rooms.world import TwoRooms
+from telos.envs.world import StreamSpec
 from telos.evaluation import actors
-from telos.evaluation.actors import AgentActor, GivenGoal, read_goal
+from telos.evaluation.actors import AgentActor
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.protocol import load_protocol
 from telos.types import Trajectory
@@ -85,6 +87,7 @@ def parts(replan_every=2, routes=False) -> AgentParts:
         model=model,
         readouts={"position": readout},
         buffers={"position": 1.0},
+        seen=Seen(streams={"pixels": StreamSpec(shape=(64, 64, 3), dtype="uint8")}),
     )
 
 
@@ -159,22 +162,13 @@ def test_a_goal_image_replaces_the_sampled_goal(protocol):
     world = TwoRooms(1, **protocol.world_options)
     start = world.reset([protocol.first_seed])
     here = start.labels["position"] + np.array([3.0, 0.0])
-    image = world.goal_at(here).observations["pixels"][0]
-    actor = GivenGoal(AgentActor(parts(), world), image)
+    seen = world.goal_at(here).observations
+    agent = parts()
+    goals = Goals(wishes=(observed(agent, seen),))
+    actor = AgentActor(agent, world, goals=goals)
     spec = protocol.with_episodes(1)
     trace = run_episodes(world, actor, spec).traces[0]
     assert np.linalg.norm(trace.positions[-1] - here[0]) < 2
-
-
-def test_goal_images_of_another_size_or_kind_are_refused(tmp_path):
-    Image.new("RGB", (32, 48)).save(tmp_path / "small.png")
-    with pytest.raises(ValueError, match="32 x 48 pixels; this world shows 64 x 64"):
-        read_goal(tmp_path / "small.png", (64, 64, 3))
-    (tmp_path / "text.png").write_text("no image")
-    with pytest.raises(ValueError, match="not an image"):
-        read_goal(tmp_path / "text.png", (64, 64, 3))
-    with pytest.raises(FileNotFoundError, match="no goal image"):
-        read_goal(tmp_path / "none.png", (64, 64, 3))
 
 
 @pytest.fixture
@@ -253,7 +247,7 @@ def test_the_plan_verb_takes_an_image_and_claims_nothing(fake_run, tmp_path, cap
     pixels = world.goal_at(np.array([[10.0, 10.0]])).observations["pixels"][0]
     Image.fromarray(pixels).save(tmp_path / "goal.png")
     command = plan_verb.Command(
-        run=fake_run, goal=str(tmp_path / "goal.png"), steps=4, common=QUIET
+        run=fake_run, goal=(str(tmp_path / "goal.png"),), steps=4, common=QUIET
     )
     plan_verb.run(command)
     assert "not known" in capsys.readouterr().out

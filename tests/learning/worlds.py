@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ from telos.learning.config import (
     RepresentationConfig,
     TrainConfig,
 )
+from telos.learning.latents import encode_recording, prepare_recording
+from telos.learning.modules import build_modules
+from telos.learning.outcome import fit_readouts, save_trained
+from telos.runs import Run
 from telos.types import Episode
 from telos.world_model import JEPAConfig, PredictorConfig
 
@@ -112,6 +117,30 @@ def from_latents(
         },
     )
     return Recording.from_episodes(episodes, spec)
+
+
+def labelled(recording: Recording) -> Recording:
+    """The walks with their position as a label of 10 px per unit."""
+    spec = walk_spec(
+        labels={"position": StreamSpec(shape=(2,), dtype="float32", unit="px")}
+    )
+    truth = recording.observations["state"] @ MIXING.T
+    position = (10 * truth[:, :2]).astype(np.float32)
+    return replace(recording, labels={"position": position}, spec=spec)
+
+
+def write_run(path: Path, config: TrainConfig, recording: Recording) -> Path:
+    """A run whose networks are stored as they were initialised, with read-outs."""
+    run, modules = Run.create(path, config), build_modules(config, recording)
+    modules.eval()
+    latents = encode_recording(
+        modules.model, prepare_recording(modules.model, recording)
+    )
+    count = recording.num_episodes
+    held_out = latents.select(range(3 * count // 4, count))
+    readouts = fit_readouts(latents.select(range(3 * count // 4)), held_out, 0)
+    save_trained(run, config, modules, readouts, latents)
+    return path
 
 
 def tiny_model(**changes: object) -> JEPAConfig:

@@ -50,6 +50,11 @@ class Waypoints:
         self._routes = None
 
     @property
+    def following(self) -> bool:
+        """Whether there are routes that are followed."""
+        return self._routes is not None
+
+    @property
     def routes(self) -> Routes:
         """The routes that are followed.
 

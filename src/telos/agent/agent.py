@@ -21,6 +21,8 @@ from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.actor.waypoints import Waypoints
+from telos.agent.frames import encode
+from telos.agent.wishes import Aim, GivenAim, Pursuit
 from telos.configurator import Configuration
 from telos.memory import BothBeliefs
 from telos.types import (
@@ -90,7 +92,10 @@ ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
 
 
 class Agent:
-    """Acts in B environments towards a goal that is given as an observation.
+    """Acts in B environments towards a goal.
+
+    The goal is an observation (`set_goal`) or anything else that can be pursued
+    (`pursue`): conditions, any of several goals, several in sequence.
 
     Args:
         world_model: Encodes observations and imagines.
@@ -143,7 +148,8 @@ class Agent:
         self.make_objective = objective
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
         self._certified: Certified | None = None
-        self._objective: Objective | None = None
+        self._pursuit: Pursuit | None = None
+        self._routed: Tensor | None = None
         self._generators: list[torch.Generator] = []
         self._before: tuple[Tensor, Tensor] | None = None
 
@@ -192,8 +198,17 @@ class Agent:
         self._before = None
         for memory in self.memories:
             memory.reset(len(seeds))
-        if self.waypoints is not None:
-            self.waypoints.drop_routes()
+        if self._pursuit is not None:
+            self._pursuit.reset()
+        self._drop_routes()
+
+    def watch(self, observation: Streams) -> None:
+        """Show a (B, ...) frame of what was observed before the first decision.
+
+        Frames are ``frame_skip`` environment steps apart, older ones first; without
+        them the past is taken to have looked like the first frame.
+        """
+        self._frames.append(_copied(observation))
 
     def set_goal(self, goal_observation: Streams) -> None:
         """Say where to go, as one (B, ...) frame of what should be observed.
@@ -203,10 +218,16 @@ class Agent:
         """
         still = [goal_observation] * self.world_model.history
         goal = self._encode(still)[:, -1]
-        self._objective = self.make_objective(goal)
+        self.pursue(GivenAim(Aim(objective=self.make_objective(goal), goal=goal)))
+
+    def pursue(self, pursuit: Pursuit) -> None:
+        """Say what to aim at; the plan on the way to anything else is dropped.
+
+        Where the aim is a state, the higher level looks for a route to it.
+        """
+        self._pursuit = pursuit
         self._horizon.drop_plan()
-        if self.waypoints is not None:
-            self.waypoints.set_goal(goal)
+        self._drop_routes()
 
     @torch.no_grad()
     def act(self, observation: Streams) -> np.ndarray:
@@ -295,32 +316,39 @@ class Agent:
             memory.observe(*self._before, state)
 
     def _keep(self, observation: Streams) -> None:
-        """Keep the newest frames; before an episode's start lies its first frame."""
-        frame = {name: np.array(values) for name, values in observation.items()}
-        missing = 1 if self._frames else self.world_model.history
-        self._frames.extend([frame] * missing)
+        """Keep the newest frames; before the first one lies the first one."""
+        self._frames.append(_copied(observation))
+        while len(self._frames) < self.world_model.history:
+            self._frames.appendleft(self._frames[0])
 
     def _encode(self, frames: Sequence[Streams]) -> Float[Tensor, "B T D"]:
         """Frames, oldest first, as states."""
-        stacked = {
-            name: np.stack([frame[name] for frame in frames], axis=1)
-            for name in frames[0]
-        }
-        streams = {
-            name: torch.from_numpy(values).to(self.device)
-            for name, values in stacked.items()
-        }
-        with torch.no_grad():
-            return self.world_model.encode(streams)
+        return encode(self.world_model, frames, self.device)
 
     def _replan(self, state: Tensor) -> None:
-        assert self._objective is not None
-        objective = self._objective
+        assert self._pursuit is not None
+        aim = self._pursuit.aim(state[:, -1])
+        objective = aim.objective
         if self.waypoints is not None:
-            objective = self.make_objective(self.waypoints.next(state[:, -1]))
+            if aim.goal is not self._routed:
+                self._lead_routes_to(aim.goal)
+            if aim.goal is not None:
+                objective = self.make_objective(self.waypoints.next(state[:, -1]))
         self._horizon.replan(
             self._dynamics, state, objective, self.guardrails, self._generators
         )
+
+    def _lead_routes_to(self, goal: Tensor | None) -> None:
+        assert self.waypoints is not None
+        self.waypoints.drop_routes()
+        if goal is not None:
+            self.waypoints.set_goal(goal)
+        self._routed = goal
+
+    def _drop_routes(self) -> None:
+        self._routed = None
+        if self.waypoints is not None:
+            self.waypoints.drop_routes()
 
     def _pass_shield(self, state: Tensor) -> Certified | None:
         if self.shield is None:
@@ -338,7 +366,7 @@ class Agent:
     def _require_ready(self, observation: Streams) -> None:
         if not self._generators:
             raise ValueError("the agent has no episodes; call reset(seeds) first.")
-        if self._objective is None:
+        if self._pursuit is None:
             raise ValueError("the agent has no goal; call set_goal(observation) first.")
         for name, values in observation.items():
             if len(values) != len(self._generators):
@@ -346,3 +374,8 @@ class Agent:
                     f"stream {name!r} holds {len(values)} environments, but reset gave "
                     f"seeds for {len(self._generators)}."
                 )
+
+
+def _copied(observation: Streams) -> Streams:
+    """A frame that stays as it is when the world writes the next one over it."""
+    return {name: np.array(values) for name, values in observation.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from telos.actor import RouteSearch, Waypoints
 from telos.agent.agent import Agent
 from telos.agent.calibrated import WithinCalibration, load_calibrated
+from telos.agent.frames import Seen
 from telos.agent.planners import Deliberation, make_planner
+from telos.agent.wishes import Wish
 from telos.cost import (
     Calibration,
     LatentGoal,
@@ -32,6 +35,8 @@ from telos.types import Guardrail, Objective, Planner
 from telos.world_model import JEPA, Chart, load_world_model
 
 COSTS = ("critic", "latent")
+REACHED = 2
+"""Model steps from a state within which it counts as reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,13 @@ class AgentParts:
     buffers: Mapping[str, float] = field(default_factory=dict)
     """Allowance for wrong predictions of each quantity, in its unit: as calibrated, or
     else the error of the read-out."""
+    seen: Seen = field(default_factory=lambda: Seen(streams={}))
+    """What it looks at, as it was recorded."""
+    device: str = "cpu"
+    be_at: Callable[[Tensor], Wish] = lambda state: near_latent(state)
+    """The wish to be at an encoded state (B, D)."""
+    weigh: Callable[[Objective], Objective] = lambda objective: objective
+    """From energies of single states to what a plan costs."""
 
 
 def load_agent(
@@ -87,6 +99,8 @@ def load_agent(
     terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
+    discount = float(description["config"]["critic"]["discount"])
+    change = float(description["typical_change"])
     calibrations = load_calibrated(Path(path)) if calibrated else {}
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
@@ -107,7 +121,44 @@ def load_agent(
 
     buffers = {name: float(r.errors.get("q99", 0.0)) for name, r in readouts.items()}
     buffers |= {name: found.buffer for name, found in calibrations.items()}
-    return AgentParts(build=build, model=model, readouts=readouts, buffers=buffers)
+    return AgentParts(
+        build=build,
+        model=model,
+        readouts=readouts,
+        buffers=buffers,
+        seen=_seen(model, spec_from_json(description["spec"])),
+        device=chosen,
+        be_at=partial(near_state, critic, discount)
+        if settings.cost == "critic"
+        else partial(near_latent, change=change),
+        weigh=partial(at_the_end_and_along, running=settings.running),
+    )
+
+
+def near_state(critic: Network, discount: float, state: Tensor) -> Wish:
+    """To be within `REACHED` steps of encoded states (B, D), as the critic measures."""
+    there = critic.to_goals(state[:, None], state[:, : critic.state_dim])
+    # A state is not always at distance 0 from itself in a free-form network.
+    within = 1 - discount**REACHED + float(there.max())
+    objective = CriticGoal(critic, state)
+    return Wish(
+        objective=objective, within=within, unit="discounted steps, 0 to 1", state=state
+    )
+
+
+def near_latent(state: Tensor, change: float = 0.0) -> Wish:
+    """To be within `REACHED` typical changes of encoded states (B, D)."""
+    within = (REACHED * change) ** 2 / state.shape[-1]
+    unit = "squared latent distance"
+    return Wish(objective=LatentGoal(state), within=within, unit=unit, state=state)
+
+
+def _seen(model: JEPA, recorded: WorldSpec) -> Seen:
+    return Seen(
+        streams={name: recorded.streams[name] for name in model.config.streams},
+        history=model.history,
+        frame_skip=model.frame_skip,
+    )
 
 
 def _checked(

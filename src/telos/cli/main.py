@@ -32,6 +32,9 @@ VERBS = {
     "evaluate": "measure a run by a protocol, with floors and intervals",
     "attribute": "say which link of a run's agent is the weakest",
     "report": "turn run folders into one self-contained HTML page",
+    "push": "publish a run with its model card, to a folder or the hub",
+    "pull": "fetch a published run, every name, size and digest checked",
+    "export-model": "turn a run into a file that torch alone can run",
     "demo": "all of it, from nothing to the page",
 }
 """Every verb with its one-line description, in the order of a project's life."""
@@ -110,7 +113,8 @@ def load_verb(verb: str) -> ModuleType:
             f"unknown verb {verb!r}.{hint} Choose one of {', '.join(VERBS)}."
         )
     # A verb that is a word of Python has a file that ends in an underscore (PEP 8).
-    return import_module(f"telos.cli.{verb}{'_' if iskeyword(verb) else ''}")
+    name = verb.replace("-", "_")
+    return import_module(f"telos.cli.{name}{'_' if iskeyword(name) else ''}")
 
 
 def parse(module: ModuleType, verb: str, args: Sequence[str]) -> Any:

@@ -1,4 +1,4 @@
-"""`telos plan`: one episode towards a goal inside guardrails, filmed."""
+"""`telos plan`: towards a goal inside guardrails, in a world or from an observation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -14,15 +14,17 @@ from telos.cli.common import CommonOptions
 from telos.cli.pairs import deliberation_of
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from telos.agent import AgentParts, Goals
     from telos.evaluation.protocol import Protocol
     from telos.evaluation.results import EpisodeResult, EpisodeResults, Trace
 
 EXAMPLES = """
 telos plan runs/rooms --video out.mp4
 telos plan runs/rooms --goal goal.png --video out.mp4
-telos plan runs/rooms --guard zones.json --seed 7 --video out.mp4
+telos plan runs/rooms --goal "position.x between 20 and 30" --guard zones.json
+telos plan runs/rooms --goal a.png b.png --several sequence
+telos plan runs/arm --observation now.png --goal goal.png
+telos plan runs/arm --observation demo.h5:12:0 --goal demo.h5:12:80 --guard zones.json
 """
 
 RANDOM = "random"
@@ -31,14 +33,23 @@ RANDOM = "random"
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Act for one episode towards a goal, and say what every decision was worth."""
+    """Plan towards a goal and say what every decision is worth: for one episode in a
+    world, or, given an --observation, once and without any world."""
 
     run: tyro.conf.Positional[Path]
     """Run folder."""
-    goal: str = RANDOM
-    """`random` (a goal of the protocol's rule) or an image of the goal (.png)."""
+    goal: tuple[str, ...] = (RANDOM,)
+    """`random` (a goal of the protocol's rule), or what is wanted: an image (goal.png),
+    arrays of all streams (goal.npz), a frame of an episode (demo.h5:12:80), a condition
+    on read-outs ("position.x between 20 and 30"), a function of your own
+    (goals.py:closed; the file is run), or a list of these in a file (goals.json)."""
+    several: Literal["any", "sequence"] = "any"
+    """What several goals mean: the nearest will do, or one after the other."""
+    observation: str | None = None
+    """Plan once from here, without a world: an image (now.png), arrays of all streams
+    (now.npz) or a frame of an episode (demo.h5:12:0)."""
     guard: Path | None = None
-    """Zones file with one keep-out zone."""
+    """Zones file; in a world with one keep-out zone."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
@@ -55,10 +66,14 @@ class Command:
 
 
 def run(command: Command) -> dict[str, Any]:
-    """Act, print a line per decision, write the film, return the outcome."""
+    """Act and film, or plan once; print a line per decision, return the outcome."""
     from telos.config import jsonable
 
     _check(command)
+    if command.observation is not None:
+        from telos.cli.planned import plan_once
+
+        return plan_once(command)
     protocol = protocol_of(command)
     results = _act(command, protocol)
     episode = results.episodes[0]
@@ -90,22 +105,43 @@ def protocol_of(command: Command) -> Protocol:
     )
 
 
+def goals_of(command: Command, parts: AgentParts) -> Goals | None:
+    """What the command line asks for; None if the world is to choose.
+
+    Raises:
+        ValueError: If a goal cannot be understood.
+    """
+    from telos.agent import read_goals
+
+    if command.goal == (RANDOM,):
+        return None
+    return read_goals(command.goal, parts, command.several)
+
+
 def _check(command: Command) -> None:
     """Refuse before acting what would fail after it."""
     if command.video is not None and command.video.suffix != ".mp4":
         raise ValueError(f"the film {str(command.video)!r} must end in .mp4")
+    if not command.goal or (RANDOM in command.goal and len(command.goal) > 1):
+        raise ValueError("give at least one goal, and 'random' only alone")
+    if command.observation is None:
+        return
+    if command.goal == (RANDOM,):
+        raise ValueError(
+            "without a world nobody samples goals; say what is wanted with --goal, for "
+            "example --goal goal.png"
+        )
+    if command.video is not None:
+        raise ValueError("without a world there is nothing to film; leave out --video")
 
 
 def _act(command: Command, protocol: Protocol) -> EpisodeResults:
     from telos.envs import make_world
-    from telos.evaluation.actors import actor_from_run, pursuing, read_goal
+    from telos.evaluation.actors import actor_from_run
     from telos.evaluation.episodes import run_episodes
 
     world = make_world(protocol.world, num_envs=1, **protocol.world_options)
     with contextlib.closing(world):
-        image = None
-        if command.goal != RANDOM:
-            image = read_goal(Path(command.goal), world.spec.streams["pixels"].shape)
         actor = actor_from_run(
             command.run,
             world,
@@ -113,12 +149,13 @@ def _act(command: Command, protocol: Protocol) -> EpisodeResults:
             device=command.common.device,
             deliberation=deliberation_of(command.agent),
         )
-        results = run_episodes(world, pursuing(actor, image), protocol, num_traces=1)
-        return results if image is None else without_truth(results, image)
+        actor.goals = goals_of(command, actor.parts)
+        results = run_episodes(world, actor, protocol, num_traces=1)
+        return results if actor.goals is None else without_truth(results, actor.goals)
 
 
-def without_truth(results: EpisodeResults, image: np.ndarray) -> EpisodeResults:
-    """Results of an episode towards an image, whose true position nobody knows."""
+def without_truth(results: EpisodeResults, goals: Goals) -> EpisodeResults:
+    """Results of an episode towards a goal whose true position nobody knows."""
     import numpy as np
 
     unknown = {"success": False, "hit": False, "ended_there": False, "first_hit": None}
@@ -127,8 +164,13 @@ def without_truth(results: EpisodeResults, image: np.ndarray) -> EpisodeResults:
         replace(episode, final_distance=nan, start_distance=nan, **unknown)
         for episode in results.episodes
     )
+
+    def shown(trace: Trace) -> np.ndarray:
+        pixels = None if goals.image is None else goals.image.get("pixels")
+        return np.zeros_like(trace.goal) if pixels is None else pixels[0]
+
     traces = tuple(
-        replace(trace, goal=image, goal_position=np.full(2, nan))
+        replace(trace, goal=shown(trace), goal_position=np.full(2, nan))
         for trace in results.traces
     )
     return replace(results, episodes=episodes, traces=traces)
@@ -164,7 +206,7 @@ def _show(command: Command, protocol: Protocol, results: EpisodeResults) -> None
 def outcome(episode: EpisodeResult, unit: str) -> str:
     """How the episode ended, in a line."""
     if math.isnan(episode.final_distance):
-        return f"{episode.steps} steps towards the image; its true place is not known"
+        return f"{episode.steps} steps towards the goal; its true place is not known"
     word = "reached" if episode.success else "missed"
     distance = f"{episode.final_distance:.2f} {unit}"
     return f"goal {word}: {distance} away after {episode.steps} steps"

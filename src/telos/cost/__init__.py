@@ -1,11 +1,15 @@
 """Cost: what is wanted (objectives), what is forbidden (guardrails), in what units."""
 
+from telos.cost.alternatives import AnyOf as AnyOf
 from telos.cost.calibration import Calibration as Calibration
 from telos.cost.calibration import calibrate as calibrate
 from telos.cost.calibration import conformal_buffer as conformal_buffer
 from telos.cost.compose import ObjectiveAlgebra as ObjectiveAlgebra
 from telos.cost.compose import Scaled as Scaled
 from telos.cost.compose import Sum as Sum
+from telos.cost.conditions import Condition as Condition
+from telos.cost.conditions import ConditionGoal as ConditionGoal
+from telos.cost.conditions import parse_condition as parse_condition
 from telos.cost.effort import Effort as Effort
 from telos.cost.fitting import fit_readout as fit_readout
 from telos.cost.goal_readout import GoalReadout as GoalReadout
@@ -13,7 +17,9 @@ from telos.cost.guardrails import Bound as Bound
 from telos.cost.guardrails import KeepOutBox as KeepOutBox
 from telos.cost.guardrails import KeepOutDisc as KeepOutDisc
 from telos.cost.guardrails import load_zones as load_zones
+from telos.cost.in_sequence import InSequence as InSequence
 from telos.cost.latent_goal import LatentGoal as LatentGoal
+from telos.cost.predicate import PredicateGoal as PredicateGoal
 from telos.cost.readout import ReadOut as ReadOut
 from telos.cost.readout import identity_readout as identity_readout
 from telos.cost.readout import read_out_from as read_out_from

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from telos.agent import Agent, AgentParts, Deliberation, load_agent
+from telos.agent import Agent, AgentParts, Deliberation, Goals, load_agent
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
-from telos.evaluation.results import Actor, Decision, Gate
+from telos.evaluation.results import Decision, Gate
 from telos.evaluation.zones import guardrails_of
 from telos.types import Certified, Guardrail, Plan
 
@@ -29,7 +29,12 @@ class AgentActor:
     """
 
     def __init__(
-        self, parts: AgentParts, world: GoalWorld, *, guarded: bool = True
+        self,
+        parts: AgentParts,
+        world: GoalWorld,
+        *,
+        guarded: bool = True,
+        goals: Goals | None = None,
     ) -> None:
         """Take an agent and the world that it will act in.
 
@@ -37,8 +42,9 @@ class AgentActor:
             parts: From a run folder.
             world: Where; only its limits are asked for.
             guarded: Whether the agent is told of them.
+            goals: What it pursues, whatever goal the world has sampled.
         """
-        self.parts = parts
+        self.parts, self.goals = parts, goals
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
         self._seen: Plan | None = None
@@ -48,7 +54,10 @@ class AgentActor:
         """Start B episodes with their goals and limits."""
         self._agent = self.parts.build(self._rails() if self._guarded else ())
         self._agent.reset(seeds)
-        self._agent.set_goal(goal.observations)
+        if self.goals is None:
+            self._agent.set_goal(goal.observations)
+        else:
+            self._agent.pursue(self.goals.pursuit(self.parts))
         self._seen = self._passed = None
 
     def act(self, step: Step) -> np.ndarray:
@@ -91,9 +100,12 @@ class AgentActor:
     def _route(self) -> np.ndarray | None:
         """(B, P, 2) positions of the routes that are followed, NaN after their ends."""
         assert self._agent is not None
-        if self._agent.waypoints is None:
+        waypoints = self._agent.waypoints
+        if waypoints is None:
             return None
-        routes = self._agent.waypoints.routes
+        if not waypoints.following:
+            return np.full((len(self._agent.plan.cost), 1, 2), np.nan, np.float32)
+        routes = waypoints.routes
         positions = self._positions(routes.states)
         if positions is None:
             return None
@@ -105,57 +117,6 @@ class AgentActor:
     def _rails(self) -> tuple[Guardrail, ...]:
         parts = self.parts
         return guardrails_of(self._world.limits(), parts.readouts, parts.buffers)
-
-
-class GivenGoal:
-    """An actor that pursues an image, whatever goal the world has sampled."""
-
-    def __init__(self, actor: AgentActor, image: np.ndarray) -> None:
-        """Take the actor and the (H, W, 3) uint8 image."""
-        self._actor, self._image = actor, image
-
-    def reset(self, seeds: Sequence[int], goal: Goal) -> None:
-        """Start B episodes towards the image."""
-        pixels = np.repeat(self._image[None], len(seeds), axis=0)
-        observations = {**goal.observations, "pixels": pixels}
-        self._actor.reset(seeds, replace(goal, observations=observations))
-
-    def act(self, step: Step) -> np.ndarray:
-        """(B, A) actions of the actor."""
-        return self._actor.act(step)
-
-    def record(self) -> Decision | None:
-        """What the actor decided."""
-        return self._actor.record()
-
-    def gate(self) -> Gate | None:
-        """What its shield said."""
-        return self._actor.gate()
-
-
-def read_goal(path: Path, shape: Sequence[int]) -> np.ndarray:
-    """A goal image of exactly the world's size.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no image, or of another size: scaling would move the goal.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    if not path.is_file():
-        raise FileNotFoundError(f"no goal image at {str(path)!r}; check the path")
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as problem:
-        raise ValueError(f"{str(path)!r} is not an image: {problem}") from None
-    if pixels.shape != tuple(shape):
-        height, width = pixels.shape[:2]
-        raise ValueError(
-            f"the goal image {str(path)!r} is {width} x {height} pixels; this world "
-            f"shows {shape[1]} x {shape[0]}: give a frame of that size"
-        )
-    return pixels
 
 
 def actor_from_run(
@@ -181,8 +142,3 @@ def actor_from_run(
     """
     parts = load_agent(path, spec=world.spec, device=device, deliberation=deliberation)
     return AgentActor(parts, world, guarded=protocol.guarded)
-
-
-def pursuing(actor: AgentActor, image: np.ndarray | None) -> Actor:
-    """The actor, towards an image if there is one."""
-    return actor if image is None else GivenGoal(actor, image)

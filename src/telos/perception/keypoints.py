@@ -66,7 +66,7 @@ class KeypointEncoder(nn.Module):
         image = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         hidden = relu(self.mix(relu(self.strided(image))))
         maps = (SHARPNESS * self.attention(hidden)).flatten(2).softmax(-1)
-        places = self.places.expand(len(pixels), -1, -1)
+        places = self.places.expand(pixels.shape[0], -1, -1)
         seen = torch.cat([places, self.value(hidden).flatten(2)], dim=1)
         return relu(self.out((maps @ seen.transpose(1, 2)).flatten(1)))
 

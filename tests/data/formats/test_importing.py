@@ -157,8 +157,8 @@ def test_without_actions_a_file_is_written_read_and_checked(tmp_path: Path) -> N
     assert file.spec.action_low.shape == (0,)
     assert recording.actions.shape == (recording.num_frames, 0)
     found = [f for f in inspect_file(file).findings if f.family == "actions"]
-    assert [finding.level for finding in found] == ["warning"]
-    assert "none" in found[0].text
+    assert [finding.check for finding in found] == ["actions"]
+    assert "plain video" in found[0].text
     assert len(file.digest) == 64
 
 

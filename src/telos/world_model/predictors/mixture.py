@@ -61,7 +61,7 @@ class MixturePredictor(Predictor):
         if self.training:
             return (likelihood.exp().unsqueeze(-1) * outcomes).sum(1)
         most_likely = likelihood.argmax(-1)
-        return outcomes[torch.arange(len(outcomes)), most_likely]
+        return outcomes[torch.arange(outcomes.shape[0]), most_likely]
 
     def along(
         self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
