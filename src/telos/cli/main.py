@@ -45,6 +45,7 @@ EXTRAS = {
     "mujoco": "sim",
     "fastapi": "serve",
     "pyarrow": "lerobot",
+    "pymunk": "sim",
     "tensorboard": "track",
     "uvicorn": "serve",
 }
