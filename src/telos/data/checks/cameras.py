@@ -118,7 +118,8 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
         unit="share of steps",
         means="the camera is slower than the recording, or stopped: one step seems to "
         "have no effect and the next one a double one",
-        remedy="import at the camera's own rate, or `telos train --frame-skip 2`",
+        remedy="import at the camera's own rate, `telos import ... --every 2`, or "
+        "`telos train ... --frame-skip 2`",
         numbers={"steps": count, "repeated": len(bad), "witness": witness},
         strips=_strips(frames, bad, "the second frame repeats the first", 2)
         if level != "ok"
