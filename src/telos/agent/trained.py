@@ -275,8 +275,9 @@ def _require_same_world(
     if trained.id != spec.id:
         raise ValueError(
             f"run {str(path)!r} was trained in {trained.id!r} and cannot act in "
-            f"{spec.id!r}; name a protocol of {trained.id!r} (--protocol), or train on "
-            f"episodes of {spec.id!r}."
+            f"{spec.id!r}; name a protocol of {trained.id!r} (--protocol), train on "
+            f"episodes of {spec.id!r}, or plan without a world (`telos plan RUN "
+            "--observation now.png --goal goal.png`)."
         )
     # Layout split and step limit may differ: that is what evaluation varies.
     difference = spec_difference(
