@@ -220,7 +220,7 @@ def test_costs_are_those_that_planners_go_by():
 
 def test_the_tail_of_the_futures_that_counts_is_passed_on():
     told = with_candidates({"state": torch.zeros(1, 1, 2)}, 3)
-    actions = torch.rand(1, 3, HORIZON, 2) * 2 - 1
+    actions = torch.rand(1, 3, HORIZON, 2)  # towards the disc
     windy = {"dynamics": WindyPoint(), "futures": 8, "guardrails": [DISC]}
     worst, half = (
         replace(model(), **windy, tail=tail).get_constraints(told, actions)
