@@ -14,7 +14,15 @@ TABLE = {
     "size": Factor(usual=(1.0,), low=0.5, high=2.0, unit="m"),
     "brightness": Factor(usual=(1.0,), low=0.4, high=1.6, unit="1"),
 }
-WORLDS = ["two-rooms", "discs", "hidden-hazard", "pendulum", "cart-pole", "reacher"]
+WORLDS = [
+    "two-rooms",
+    "four-rooms",
+    "discs",
+    "hidden-hazard",
+    "pendulum",
+    "cart-pole",
+    "reacher",
+]
 VISIBLE = [
     {"floor_colour": [20, 90, 30]},
     {"wall_colour": [250, 0, 250]},

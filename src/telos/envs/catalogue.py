@@ -78,6 +78,13 @@ _REACHER = WorldEntry(
     factory="telos.envs.reacher:Reacher",
     success="fingertip within 0.02 m of the goal's",
 )
+_FOUR_ROOMS = WorldEntry(
+    id="four-rooms",
+    aliases=(),
+    summary="MiniGrid's four rooms: three actions, doors elsewhere in every episode",
+    factory="telos.envs.four_rooms:FourRooms",
+    success="in the cell of the goal",
+)
 _HIDDEN_HAZARD = WorldEntry(
     id="hidden-hazard",
     aliases=(),
@@ -94,6 +101,7 @@ _GYMNASIUM = WorldEntry(
 )
 _OWN = (
     _TWO_ROOMS,
+    _FOUR_ROOMS,
     _DISCS,
     _HIDDEN_HAZARD,
     _PENDULUM,
