@@ -92,6 +92,13 @@ _HIDDEN_HAZARD = WorldEntry(
     factory="telos.envs.hidden_hazard:HiddenHazard",
     success="within 0.1 m of the goal",
 )
+_CUBE = WorldEntry(
+    id="cube",
+    aliases=(),
+    summary="OGBench's arm and single cube, goals of its own task set",
+    factory="telos.envs.cube:Cube",
+    success="cube within 0.04 m of the goal",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -108,6 +115,7 @@ _OWN = (
     _CART_POLE,
     _REACHER,
     _POINT_MAZE,
+    _CUBE,
 )
 
 
