@@ -84,7 +84,7 @@ class PlacePolicy:
                 self._aim[row] = np.append(self._rngs[row].uniform(*PLACES), TABLE)
                 self._left[row] = PATIENCE
         names = "effector", "gripper", "block"
-        known = [labels[name].astype(np.float64) for name in names]
-        action = pick_and_place(*known, self._aim)
+        hand, grip, cube = (labels[name].astype(np.float64) for name in names)
+        action = pick_and_place(hand, grip, cube, self._aim)
         noise = np.stack([rng.standard_normal(5) for rng in self._rngs])
         return np.clip(action + self._noise * noise, -1.0, 1.0).astype(np.float32)

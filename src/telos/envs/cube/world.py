@@ -216,7 +216,7 @@ def _labels(told: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "block": np.asarray(told["privileged/block_0_pos"], np.float32),
         "effector": hand,
         "position": hand[:2],
-        "gripper": np.float32(told["proprio/gripper_opening"][0]),
+        "gripper": np.asarray(told["proprio/gripper_opening"][0], np.float32),
     }
 
 
