@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from telos import runtime
 from telos.runtime import (
+    available_memory_bytes,
     choose_runtime,
     commit,
     generators,
@@ -52,6 +54,7 @@ def test_without_a_gpu_auto_is_cpu_in_float32_and_says_why() -> None:
 def test_a_gpu_gets_bfloat16_only_if_it_has_it(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a GPU")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     for has_it, dtype in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(
             torch.cuda, "is_bf16_supported", lambda including_emulation, h=has_it: h
@@ -178,3 +181,68 @@ def test_a_layout_changes_neither_names_nor_values() -> None:
     assert all(torch.equal(after.state_dict()[k], v) for k, v in before.items())
     torch.testing.assert_close(after[0](given), expected)
     assert after[0].weight.mT.is_contiguous()
+
+
+def test_a_process_does_not_inherit_the_peak_of_the_one_that_started_it() -> None:
+    held = np.ones(400 * 2**20, np.uint8)
+    code = "from telos.runtime import peak_memory_bytes; print(peak_memory_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert peak_memory_bytes() > len(held)
+    assert int(done.stdout) < 200 * 2**20
+
+
+# --- memory that is left, and places in a team
+
+
+def fake_system(root: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = root / name.replace("__", "/").replace("DOT", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+MEMINFO = {"proc__meminfo": "MemTotal: 900 kB\nMemAvailable:   500 kB\n"}
+BOX = "sys__fs__cgroup__box__"
+
+
+def test_what_is_free_is_what_the_machine_says(tmp_path: Path) -> None:
+    assert available_memory_bytes(fake_system(tmp_path, **MEMINFO)) == 500 * 1024
+    assert available_memory_bytes() > 2**20
+
+
+@pytest.mark.parametrize(
+    ("limit", "left"),
+    [("max", 500 * 1024), ("300000", 300000 - 120000 + 20000), ("9000000", 500 * 1024)],
+)
+def test_a_container_may_leave_less(limit: str, left: int, tmp_path: Path) -> None:
+    """Files that were read and can be dropped do not count as used."""
+    root = fake_system(
+        tmp_path,
+        **MEMINFO,
+        proc__self__cgroup="0::/box/inner\n",
+        **{
+            BOX + "memoryDOTmax": limit + "\n",
+            BOX + "memoryDOTcurrent": "120000\n",
+            BOX + "memoryDOTstat": "anon 90000\ninactive_file 20000\n",
+        },
+    )
+    assert available_memory_bytes(root) == left
+
+
+def test_where_nothing_is_said_the_whole_machine_counts(tmp_path: Path) -> None:
+    assert available_memory_bytes(tmp_path) == machine()["memory_bytes"]
+
+
+def test_each_process_of_a_team_has_a_gpu_of_its_own(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a GPU")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        for asked in ("auto", "cuda"):
+            assert choose_runtime(asked, "float32").device == f"cuda:{rank}"
+    assert choose_runtime("cuda:0", "float32").device == "cuda:0"
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ValueError, match="'cuda:2' is not here.*no more processes"):
+        choose_runtime("auto", "float32")

@@ -16,7 +16,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,8 @@ def _choose_device(device: str) -> tuple[str, str]:
 
     if device == "auto":
         if torch.cuda.is_available():
-            return "cuda:0", torch.cuda.get_device_name(0)
+            chosen, _ = _choose_device("cuda")
+            return chosen, torch.cuda.get_device_name(chosen)
         built = torch.version.cuda is not None
         return "cpu", "no CUDA device found" if built else "torch has no CUDA build"
     kind, _, index = device.partition(":")
@@ -130,14 +131,16 @@ def _choose_device(device: str) -> tuple[str, str]:
         raise ValueError(
             f"unknown device {device!r}; expected auto, cpu, mps, cuda or cuda:N."
         )
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    number = int(index) if index else local_rank()
+    if kind == "cuda" and number >= torch.cuda.device_count():
         raise ValueError(
-            f"device {device!r} is not here ({torch.cuda.device_count()} CUDA devices "
-            "found). Use --device auto or --device cpu."
+            f"device 'cuda:{number}' is not here ({torch.cuda.device_count()} CUDA "
+            "devices found). Use --device auto or --device cpu, and no more processes "
+            "than there are devices."
         )
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps' is not here. Use --device auto or --device cpu.")
-    return f"cuda:{index or 0}" if kind == "cuda" else kind, "asked for"
+    return f"cuda:{number}" if kind == "cuda" else kind, "asked for"
 
 
 def _choose_dtype(dtype: str, device: str) -> tuple[Dtype, str]:
@@ -266,8 +269,70 @@ def commit() -> str:
 
 def peak_memory_bytes() -> int:
     """Largest resident memory of this process so far."""
+    # What `getrusage` says includes the process that started this one.
+    counted = _counted(Path("/proc/self/status"), "VmHWM")
+    if counted is not None:
+        return counted
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_memory_bytes(root: Path = Path("/")) -> int:
+    """Memory that this process may still take: of the machine and of its container.
+
+    Where the system does not say what is free, it is all that the machine has.
+
+    Args:
+        root: Where the system's files lie.
+    """
+    limits = [free for folder in _control_groups(root) for free in _left_in(folder)]
+    free = _counted(root / "proc/meminfo", "MemAvailable")
+    if free is not None:
+        limits.append(free)
+    return min(limits, default=_memory_bytes())
+
+
+def _counted(path: Path, name: str) -> int | None:
+    """Bytes under a name in a file of Linux's /proc; None where it is not there."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    values = {key: value for key, _, value in (line.partition(":") for line in lines)}
+    return 1024 * int(values[name].split()[0]) if name in values else None
+
+
+def _control_groups(root: Path) -> list[Path]:
+    """Folders of this process's control group (version 2) and of those around it."""
+    own = root / "proc/self/cgroup"
+    lines = own.read_text().splitlines() if own.is_file() else []
+    paths = [line[3:].strip("/") for line in lines if line.startswith("0::")]
+    top = root / "sys/fs/cgroup"
+    folders = [top / path for path in paths if path]
+    around = [p for f in folders for p in f.parents if p.is_relative_to(top)]
+    return list(dict.fromkeys([*folders, *around, top]))
+
+
+def _left_in(group: Path) -> Iterator[int]:
+    """What a control group's limit leaves, where there is one.
+
+    Files that were read and can be dropped again do not count as used.
+    """
+    limit, used = group / "memory.max", group / "memory.current"
+    if not (limit.is_file() and used.is_file()):
+        return
+    if limit.read_text().strip() == "max":
+        return
+    lines = (group / "memory.stat").read_text().splitlines()
+    stat = dict(line.split() for line in lines)
+    yield int(limit.read_text()) - int(used.read_text()) + int(stat["inactive_file"])
+
+
+def local_rank() -> int:
+    """Number of this process among those that `torchrun` started on this machine."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def local_processes() -> int:
+    """Processes that `torchrun` started on this machine; 1 without it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -31,6 +31,7 @@ def test_one_world_is_shown_with_units_goals_and_behaviours(capsys):
         "cart-pole",
         "reacher",
         "hidden-hazard",
+        "push-t",
         "two-rooms",
         "four-rooms",
     ],

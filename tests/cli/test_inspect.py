@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.worlds import DriftWorld, NoisePolicy, drift_spec, make_episode
+from tests.data.defects import change, save, shifted
+from tests.data.worlds import DriftWorld, NoisePolicy
 
 from telos.cli import inspect as inspect_verb
 from telos.cli.main import main
 from telos.cli.pairs import parse_pairs
 from telos.collect import collect
-from telos.data import EpisodeFile, Recording
-from telos.data.checks import check_recording, explained_variance, histogram
+from telos.data import EpisodeFile
+from telos.data.checks.finding import histogram
 
 
 @pytest.fixture
@@ -23,14 +25,6 @@ def path(tmp_path: Path) -> Path:
     policy = NoisePolicy(world.spec)
     collect(world, policy, tmp_path / "a.h5", episodes=5, steps=12)
     return tmp_path / "a.h5"
-
-
-def levels(recording: Recording) -> dict[str, str]:
-    return {finding.check: finding.level for finding in check_recording(recording)}
-
-
-def change(recording: Recording, **arrays: object) -> Recording:
-    return Recording(**{**vars(recording), **arrays})
 
 
 def test_facts_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +36,8 @@ def test_facts_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["digest"] == EpisodeFile(path).digest
     assert sum(facts["actions"][0]["histogram"]) == 60
     assert {check["level"] for check in facts["checks"]} == {"ok"}
+    assert (facts["errors"], facts["warnings"], facts["failed"]) == (0, 0, False)
+    assert "images: 65 frames of 65" in facts["looked_at"][2]
 
 
 def test_text_names_streams_units_and_checks(
@@ -86,58 +82,63 @@ def test_missing_and_foreign_files(
     assert "not an HDF5 file" in capsys.readouterr().err
 
 
-def test_good_recording_passes_every_check(path: Path) -> None:
-    assert set(levels(EpisodeFile(path).load()).values()) == {"ok"}
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """More episodes of the same world, with actions stored one row late."""
+    world = DriftWorld(8)
+    collect(world, NoisePolicy(world.spec), tmp_path / "b.h5", episodes=40, steps=14)
+    recording = EpisodeFile(tmp_path / "b.h5").load()
+    recording.observations["pixels"][7] = 0
+    return save(shifted(recording, 1), tmp_path / "late.h5").path
 
 
-def test_nan_in_a_stream_is_an_error(path: Path) -> None:
+def test_strict_fails_on_errors_alone(
+    path: Path, late: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(path), "--strict"]) == 0
+    assert main(["inspect", str(late)]) == 0
+    capsys.readouterr()
+    assert main(["inspect", str(late), "--strict", "--json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["failed"]
+    assert facts["checks"][0]["check"] == "alignment"
+    assert facts["checks"][0]["value"] == 1
+    pixels = facts["checks"][0]["numbers"]["pixels"]
+    assert pixels["gain"][4]["low"] > pixels["gain"][3]["high"]
+
+
+def test_findings_are_told_with_their_meaning_and_remedy(
+    late: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(late), "--quiet"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "actions are one row late: import with --shift 1" in text
+    assert "for training: the model learns the effect of each action" in text
+    assert "what to do: import again: `telos import ... --shift 1`" in text
+    assert "1 error, 1 warning" in text
+
+
+def test_the_page_has_a_card_for_every_finding(late: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    arguments = ["inspect", str(late), "--page", str(page)]
+    assert main(arguments) == 0
+    html = page.read_text()
+    assert "1 error and 1 warning." in html
+    assert "Actions are one row late" in html
+    assert 'alt="episode 0, frame 7"' in html
+    assert main(arguments) == 2
+    assert main([*arguments, "--overwrite"]) == 0
+    assert page.read_text() == html
+
+
+def test_plain_video_is_inspected(path: Path, tmp_path: Path) -> None:
     recording = EpisodeFile(path).load()
-    recording.labels["position"][3] = np.nan
-    assert levels(recording)["non-finite values in actions and labels"] == "error"
-
-
-def test_constant_and_saturated_actions_warn(path: Path) -> None:
-    recording = EpisodeFile(path).load()
-    constant = recording.actions.copy()
-    constant[:, 1] = constant[:, 1] * 0 + 1
-    assert levels(change(recording, actions=constant))["constant actions"] == "warning"
-    saturated = np.where(recording.actions > 0, 3, -1).astype(np.float32)
-    saturated[:, 0] = np.sign(recording.actions[:, 0]) * 2
-    found = levels(change(recording, actions=saturated))
-    assert found["saturated actions"] == "warning"
-
-
-def test_frozen_pixels_warn(path: Path) -> None:
-    recording = EpisodeFile(path).load()
-    recording.observations["pixels"][:] = 7
-    assert levels(recording)["motion of pixels"] == "warning"
-
-
-def test_repeated_seeds_warn() -> None:
-    twice = Recording.from_episodes([make_episode(1), make_episode(1)], drift_spec())
-    assert levels(twice)["seeds"] == "warning"
-
-
-def test_actions_stored_one_row_late_are_found(path: Path) -> None:
-    recording = EpisodeFile(path).load()
-    late = np.full_like(recording.actions, np.nan)
-    for start, length in zip(recording.starts, recording.lengths, strict=True):
-        late[start] = 0
-        late[start + 1 : start + length - 1] = recording.actions[
-            start : start + length - 2
-        ]
-    assert levels(change(recording, actions=late))["alignment"] == "warning"
-
-
-def test_explained_variance_of_closed_forms() -> None:
-    rng = np.random.default_rng(0)
-    inputs, noise = rng.normal(size=(5000, 2)), rng.normal(size=(5000, 1))
-    signal = inputs @ [[1.0], [2.0]]
-    assert explained_variance(inputs, signal + 3) == pytest.approx(1)
-    assert explained_variance(inputs, noise) == pytest.approx(0, abs=0.01)
-    mixed = explained_variance(inputs, signal + np.sqrt(5) * noise)
-    assert mixed == pytest.approx(0.5, abs=0.03)
-    assert explained_variance(inputs, np.ones((5000, 1))) == 0
+    none = np.zeros((recording.num_frames, 0), np.float32)
+    spec = replace(recording.spec, action_low=none[0], action_high=none[0])
+    video = save(change(recording, actions=none, spec=spec), tmp_path / "video.h5")
+    page = tmp_path / "video.html"
+    assert main(["inspect", str(video.path), "--page", str(page), "--strict"]) == 0
+    assert "This recording has no actions" in page.read_text()
 
 
 def test_histogram_and_sparkline() -> None:

@@ -3,37 +3,83 @@
 from __future__ import annotations
 
 import json
+import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.worlds import drift_spec, make_episode
+from tests.data.worlds import SIZE, drift_spec, make_episode
 
 from telos.data import (
     ActionScale,
+    EpisodeFile,
+    EpisodeWriter,
     Recording,
     StreamStatistics,
     layout_keys,
     of_recording,
     split_by_episode,
 )
+from telos.data import statistics as statistics_module
+from telos.data.stored import StoredFrames
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.data())
-def test_merging_parts_equals_the_whole(
-    values: list[float], data: st.DataObject
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60),
+    st.lists(st.integers(0, 59), max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_merging_any_split_in_any_order_gives_the_whole(
+    values: list[float], cuts: list[int], shuffle: random.Random
 ) -> None:
-    cut = data.draw(st.integers(1, len(values) - 1))
-    array = np.array(values)[:, None]
-    merged = StreamStatistics.of_array(array[:cut]).merge(
-        StreamStatistics.of_array(array[cut:])
-    )
+    array = np.array(values)[:, None] * [1.0, -3.0]
+    ends = sorted({cut for cut in cuts if 0 < cut < len(values)})
+    parts = [StreamStatistics.of_array(p) for p in np.split(array, ends)]
+    shuffle.shuffle(parts)
+    while len(parts) > 1:
+        at = shuffle.randrange(len(parts) - 1)
+        parts[at : at + 2] = [parts[at].merge(parts[at + 1])]
+    (merged,) = parts
     assert merged.count == len(values)
-    np.testing.assert_allclose(merged.mean, array.mean(0), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(merged.std, array.std(0), rtol=1e-6, atol=1e-6)
-    assert (merged.min, merged.max) == (array.min(), array.max())
+    size = np.abs(array).max(initial=1.0)
+    np.testing.assert_allclose(merged.mean, array.mean(0), atol=1e-12 * size)
+    np.testing.assert_allclose(merged.std, array.std(0), atol=1e-9 * size)
+    np.testing.assert_array_equal(merged.min, array.min(0))
+    np.testing.assert_array_equal(merged.max, array.max(0))
+
+
+@pytest.mark.parametrize("slab", [1, 7, 10**6])
+def test_statistics_are_those_of_one_pass_over_the_file(
+    slab: int, tmp_path: Path, monkeypatch
+) -> None:
+    """Each row is read once, and however few at a time, nothing changes."""
+    with EpisodeWriter(tmp_path / "a.h5", drift_spec()) as writer:
+        for seed in range(3):
+            writer.append(make_episode(seed, 9))
+    file = EpisodeFile(tmp_path / "a.h5")
+    whole = of_recording(file.load())
+    read: list[int] = []
+    stored_read = StoredFrames.read
+    monkeypatch.setattr(
+        StoredFrames,
+        "read",
+        lambda self, rows: read.extend(rows.tolist()) or stored_read(self, rows),
+    )
+    streamed = file.stream()
+    read.clear()
+    monkeypatch.setattr(statistics_module, "SLAB_VALUES", slab * SIZE * SIZE * 3)
+    found = of_recording(streamed)
+    assert read == list(range(30))
+    assert found.keys() == whole.keys()
+    for name, numbers in found.items():
+        assert numbers.count == whole[name].count
+        for field in ("mean", "m2", "min", "max"):
+            np.testing.assert_allclose(
+                getattr(numbers, field), getattr(whole[name], field), rtol=1e-9
+            )
 
 
 def test_a_large_offset_does_not_cost_precision() -> None:

@@ -21,8 +21,9 @@ from tests.learning.worlds import (
 
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
+from telos.envs.world import StreamSpec
 from telos.learning import loop as loops
-from telos.learning import training
+from telos.learning import outcome, training
 from telos.learning.checks import check_trainable
 from telos.learning.config import (
     ChartConfig,
@@ -471,6 +472,29 @@ def test_a_training_that_cannot_work_is_refused_at_once(changes, message) -> Non
 def test_a_single_episode_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="one side would be empty"):
         check_trainable(tiny_config(), walk_spec(), LENGTHS[:1])
+
+
+def test_a_readout_of_very_many_frames_is_fitted_on_a_share(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    latents = from_latents([rng.normal(size=(41, 3)) for _ in range(30)])
+    position = StreamSpec(shape=(1,), dtype="float32", unit="m")
+    latents = replace(
+        latents,
+        labels={"position": 2 * latents.observations[LATENT][:, :1]},
+        spec=replace(latents.spec, labels={"position": position}),
+    )
+    rows = []
+    fit = outcome.fit_readout
+    monkeypatch.setattr(
+        outcome,
+        "fit_readout",
+        lambda x, y, **more: rows.append(len(x)) or fit(x, y, **more),
+    )
+    for most, expected in ((10**6, 2460), (2460, 2460), (500, 2 * 246)):
+        monkeypatch.setattr(outcome, "READ_OUT", most)
+        found = outcome.fit_readouts(latents, latents, seed=0)["position"]
+        assert rows[-1] == expected
+        assert found.errors["q50"] < 0.3
 
 
 def test_the_typical_change_is_that_of_a_model_step_within_episodes() -> None:

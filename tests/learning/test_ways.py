@@ -11,6 +11,7 @@ from tests.learning.worlds import from_latents
 
 from telos.cost.critic import build_critic
 from telos.data.recording import Recording
+from telos.learning import ways as ways_module
 from telos.learning.config import CriticConfig, OptimiserConfig, PathsConfig
 from telos.learning.paths import PathsPhase
 from telos.learning.ways import Ways, find_ways
@@ -89,6 +90,18 @@ def test_long_episodes_are_cut_and_short_ones_filled() -> None:
     ways = ways_of(list(np.arange(7.0)), [50.0, 51.0], config=replace(CONFIG, piece=4))
     assert ways.frames.tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [7, 8, 8, 8]]
     assert ways.lengths[2][0, :4] == pytest.approx([0.0, 1.0, 1.0, 1.0])
+
+
+def test_of_very_many_pieces_some_are_searched(monkeypatch) -> None:
+    """Whole pieces, each at most once, in order; which ones depends on the seed."""
+    config = replace(CONFIG, piece=4)
+    walk = list(np.arange(60.0))
+    every = ways_of(walk, config=config).frames.tolist()
+    monkeypatch.setattr(ways_module, "PIECES", 5)
+    some = [ways_of(walk, config=config, seed=s).frames.tolist() for s in (0, 0, 1)]
+    assert len(every) > 5 == len(some[0])
+    assert some[0] == [piece for piece in every if piece in some[0]]
+    assert some[0] == some[1] != some[2]
 
 
 def test_frame_skip_leaves_out_frames() -> None:

@@ -131,7 +131,7 @@ def _with_model(
     label = None
     if readout is not None:
         label = LabelReadOut(read=readout, label="position", unit=readout.unit)
-    recording = EpisodeFile(command.data).load()
+    recording = EpisodeFile(command.data).stream()
     measures = measure_model(parts.model, recording, label, seed=command.common.seed)
     return evaluation.with_model(measures.open_loop, measures.probes)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,94 +14,154 @@ import tyro
 from telos.cli.common import CommonOptions
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from telos.data.recording import Recording
+    from telos.data.checks import Inspection
     from telos.data.store import EpisodeFile
 
 EXAMPLES = """
 telos inspect rooms.h5
+telos inspect rooms.h5 --page rooms.html
 telos inspect rooms.h5 --sheet rooms.png --video rooms.mp4
-telos inspect rooms.h5 --json
+telos inspect rooms.h5 --json --strict
 """
 
-SAMPLE_EPISODES = 64
-"""Episodes whose observations are read for the checks; all else is read in full."""
-BINS = 32
 BLOCKS = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+SHEET_FRAMES = 8
+"""Frames of an episode on the page's contact sheet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Show what an episode file holds, check it, and draw pictures of it."""
+    """Show what an episode file holds, find what would ruin a model, draw pictures.
+
+    Frames that a camera lost or repeated, actions that stand beside the wrong frame,
+    actions that do nothing or were never tried, episodes that are there twice: each
+    finding comes with its number, what it means for training and what to do about it.
+    A large file is sampled, and the output says how.
+    """
 
     file: tyro.conf.Positional[Path]
     """Episode file (.h5)."""
+    page: Path | None = None
+    """Write a self-contained page with a card per finding (.html)."""
     sheet: Path | None = None
     """Write a contact sheet (.png)."""
     video: Path | None = None
     """Write a preview video (.mp4)."""
+    strict: bool = False
+    """Exit with 1 if there is an error among the findings, for scripts."""
+    window: int = 4
+    """Steps that an episode needs to be trained on; telos train asks for 4, times its
+    frame skip."""
     episodes: int = 6
-    """Episodes on the sheet and in the video, evenly spaced in the file."""
+    """Episodes on sheet, page and video, evenly spaced in the file."""
     fps: int = 20
     """Frames per second of the video."""
     overwrite: bool = False
-    """Replace existing pictures."""
+    """Replace an existing page and existing pictures."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 
 
 def run(command: Command) -> dict[str, Any]:
     """Read, check, draw and print."""
-    from telos.data.checks import check_streams, check_tables
+    from telos.data.checks import Sampling, inspect_file
     from telos.data.store import EpisodeFile
 
-    file = EpisodeFile(command.file)
     _refuse_existing(command)
-    tables = file.load(streams=[])
-    sample = file.load(_spread(file.num_episodes, SAMPLE_EPISODES))
-    findings = [*check_tables(tables), *check_streams(sample)]
-    pictures = _draw(command, file)
-    facts = _facts(file, tables)
-    facts["checks"] = [asdict(finding) for finding in findings]
-    facts["pictures"] = [str(path) for path in pictures]
+    file = EpisodeFile(command.file)
+    sampling = Sampling(seed=command.common.seed)
+    with _progress(command) as say:
+        inspection = inspect_file(
+            file, window=command.window, sampling=sampling, say=say
+        )
+        say("pictures")
+        written = _draw(command, file)
+        facts = _facts(file, inspection, command.strict)
+        if command.page is not None:
+            written.append(_write_page(command, file, inspection, facts))
+    facts["pictures"] = [str(path) for path in written]
     if not command.common.json:
-        _show(facts, sample.num_episodes)
+        _show(facts)
     return facts
 
 
 def _refuse_existing(command: Command) -> None:
-    for path in (command.sheet, command.video):
+    if command.episodes < 1:
+        raise ValueError(f"--episodes is {command.episodes}, expected at least 1")
+    for path in (command.sheet, command.video, command.page):
         if path is not None and path.exists() and not command.overwrite:
             raise FileExistsError(f"{path} exists: replace it with --overwrite")
 
 
-def _spread(count: int, most: int) -> np.ndarray:
-    """Indices of at most ``most`` episodes, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+@contextmanager
+def _progress(command: Command) -> Iterator[Callable[[str], None]]:
+    """Say on a terminal what is being read."""
+    if command.common.json or command.common.quiet:
+        yield lambda stage: None
+        return
+    with _console().status("reading") as status:
+        yield lambda stage: status.update(f"reading {stage}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
 
 
 def _draw(command: Command, file: EpisodeFile) -> list[Path]:
     from telos.data import preview
+    from telos.data.recording import spread
 
     if command.sheet is None and command.video is None:
         return []
     stream = preview.image_stream(file.spec)
-    if command.episodes < 1:
-        raise ValueError(f"--episodes is {command.episodes}, expected at least 1")
-    chosen = _spread(file.num_episodes, command.episodes)
+    chosen = spread(file.num_episodes, command.episodes)
     recording = file.load(chosen, streams=[stream])
     if command.sheet is not None:
         episodes = [recording.episode(i) for i in range(recording.num_episodes)]
         preview.write_png(command.sheet, preview.contact_sheet(episodes, stream))
     if command.video is not None:
-        frames = recording.observations[stream]
+        frames = np.asarray(recording.observations[stream])
         preview.write_video(command.video, frames, command.fps)
     return [path for path in (command.sheet, command.video) if path is not None]
 
 
-def _facts(file: EpisodeFile, tables: Recording) -> dict[str, Any]:
+def _write_page(
+    command: Command, file: EpisodeFile, inspection: Inspection, facts: dict[str, Any]
+) -> Path:
+    """Gather the pictures that the findings name, and lay out the page."""
+    from telos.config import jsonable
+    from telos.data.preview import evenly_spaced, frames_of
+    from telos.report import Shot, write_inspection
+
+    assert command.page is not None
+
+    def shots(stream: str, places: Any) -> list[Shot]:
+        images = frames_of(file, stream, places)
+        return [
+            Shot(episode=episode, frame=frame, image=image)
+            for (episode, frame), image in zip(places, images, strict=True)
+        ]
+
+    strips = [
+        [shots(strip.stream, strip.frames) for strip in finding.strips]
+        for finding in inspection.findings
+    ]
+    sheet = {
+        stream: [shots(stream, row) for row in rows]
+        for stream, rows in evenly_spaced(file, command.episodes, SHEET_FRAMES).items()
+    }
+    write_inspection(jsonable(facts), command.page, strips=strips, sheet=sheet)
+    return command.page
+
+
+def _facts(file: EpisodeFile, inspection: Inspection, strict: bool) -> dict[str, Any]:
     steps = file.lengths - 1
+    errors = inspection.count("error")
     return {
         "path": str(file.path),
         "world": file.spec.id,
@@ -114,7 +175,12 @@ def _facts(file: EpisodeFile, tables: Recording) -> dict[str, Any]:
         "seeds": {"min": file.seeds.min(), "max": file.seeds.max()},
         "layout": _layout_ranges(file),
         "streams": list(_streams(file)),
-        "actions": list(_actions(tables)),
+        "actions": inspection.actions,
+        "errors": errors,
+        "warnings": inspection.count("warning"),
+        "looked_at": inspection.looked_at,
+        "checks": inspection.findings,
+        "failed": strict and errors > 0,
     }
 
 
@@ -132,37 +198,36 @@ def _streams(file: EpisodeFile) -> Iterator[dict[str, Any]]:
             yield {"name": f"{group}/{name}", **fields}
 
 
-def _actions(tables: Recording) -> Iterator[dict[str, Any]]:
-    from telos.data.checks import histogram, transitions
+def _show(facts: dict[str, Any]) -> None:
+    from rich.markup import escape
 
-    rows = tables.actions[transitions(tables)]
-    spec = tables.spec
-    for dim in range(spec.action_dim):
-        low, high = float(spec.action_low[dim]), float(spec.action_high[dim])
-        yield {
-            "low": low,
-            "high": high,
-            "mean": float(rows[:, dim].mean()),
-            "std": float(rows[:, dim].std()),
-            "histogram": histogram(rows[:, dim], low, high, BINS),
-        }
-
-
-def _show(facts: dict[str, Any], sampled: int) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = _console()
     console.print(_summary_table(facts))
     console.print(_stream_table(facts))
-    console.print(_action_table(facts))
-    share = f"observations of {sampled} episodes, all else of {facts['episodes']}"
-    console.print(f"\n[bold]checks[/bold] ({share})")
+    if facts["actions"]:
+        console.print(_action_table(facts))
+    console.print(f"\n[bold]checks[/bold] ({'; '.join(facts['looked_at'])})")
     for finding in facts["checks"]:
-        colour = COLOURS[finding["level"]]
-        label = f"[{colour}]{finding['level']:>7}[/{colour}]"
-        console.print(f"{label}  {finding['check']}: {finding['text']}")
+        colour = COLOURS[finding.level]
+        label = f"[{colour}]{finding.level:>7}[/{colour}]"
+        text = escape(f"{finding.check}: {finding.text}")
+        console.print(f"{label}  {text}")
+        if finding.level != "ok":
+            console.print(f"         [dim]for training:[/dim] {escape(finding.means)}")
+            console.print(f"         [dim]what to do:[/dim]   {escape(finding.remedy)}")
+    console.print(f"\n[bold]{verdict(facts['errors'], facts['warnings'])}[/bold]")
     for path in facts["pictures"]:
         console.print(f"wrote {path}")
+
+
+def verdict(errors: int, warnings: int) -> str:
+    """What came out, in a line."""
+    counted = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((errors, "error"), (warnings, "warning"))
+        if count
+    ]
+    return ", ".join(counted) if counted else "nothing suspicious"
 
 
 def _summary_table(facts: dict[str, Any]) -> Table:

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +23,9 @@ VERBS = {
     "info": "versions, device and why, renderer, memory, disk",
     "envs": "list the worlds, or show one",
     "collect": "record episodes of a behaviour in a world",
-    "inspect": "look into an episode file: table, checks, pictures",
+    "import": "read a LeRobot dataset, videos or another recording",
+    "export": "write an episode file as a LeRobot or Minari dataset",
+    "inspect": "find in an episode file what would ruin a model",
     "train": "learn a world model from an episode file",
     "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
@@ -44,14 +47,18 @@ EXTRAS = {
 }
 """Optional module -> the extra that installs it."""
 
-OK, USER_ERROR, INTERRUPTED = 0, 2, 130
+OK, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes; `FAILED` is for a verb that did its work and whose answer is no."""
 
 DEBUG_VARIABLE = "TELOS_DEBUG"
 """Environment variable: when set, errors come with their traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code (0, 2 wrong use, 130 Ctrl-C)."""
+    """Run the command line and return its exit code.
+
+    0, 1 if the verb was asked to judge and the answer is no, 2 wrong use, 130 Ctrl-C.
+    """
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or args[0] in ("-h", "--help", "help"):
         print(overview())
@@ -102,7 +109,8 @@ def load_verb(verb: str) -> ModuleType:
         raise ValueError(
             f"unknown verb {verb!r}.{hint} Choose one of {', '.join(VERBS)}."
         )
-    return import_module(f"telos.cli.{verb}")
+    # A verb that is a word of Python has a file that ends in an underscore (PEP 8).
+    return import_module(f"telos.cli.{verb}{'_' if iskeyword(verb) else ''}")
 
 
 def parse(module: ModuleType, verb: str, args: Sequence[str]) -> Any:
@@ -135,20 +143,24 @@ def _dispatch(verb: str, args: list[str]) -> int:
         if wants_help:
             print(f"examples:\n{_indented(module.EXAMPLES)}")
         return int(stop.code or OK)
-    _execute(module, command)
-    return OK
+    return _execute(module, command)
 
 
-def _execute(module: ModuleType, command: Any) -> None:
+def _execute(module: ModuleType, command: Any) -> int:
+    """Run a verb; a result whose ``failed`` is true is the answer no."""
     if not command.common.json:
-        module.run(command)
-        return
-    # Whatever a library prints must not end up inside the JSON.
-    with contextlib.redirect_stdout(sys.stderr):
         result = module.run(command)
-    from telos.config import jsonable
+    else:
+        # Whatever a library prints must not end up inside the JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            result = module.run(command)
+    if result is None:
+        return OK  # another process answers
+    if command.common.json:
+        from telos.config import jsonable
 
-    print(json.dumps(jsonable(result), indent=2))
+        print(json.dumps(jsonable(result), indent=2))
+    return FAILED if result.get("failed") else OK
 
 
 def _indented(text: str) -> str:

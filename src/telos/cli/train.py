@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -16,6 +16,7 @@ from telos.config import Size
 if TYPE_CHECKING:
     from telos.data.store import EpisodeFile
     from telos.learning.config import TrainConfig
+    from telos.learning.distributed import Team
     from telos.learning.loop import Progress
     from telos.runs import Run
     from telos.runtime import Runtime
@@ -26,6 +27,7 @@ telos train rooms.h5 --out runs/rooms
 telos train rooms.h5 --size small --out runs/rooms-small
 telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
+telos train rooms.h5 --frames file --out runs/rooms
 """
 
 
@@ -72,6 +74,9 @@ class Command:
     """Frames seen together, where one does not show velocity."""
     frame_skip: int = 1
     """Environment steps per model step."""
+    frames: Literal["auto", "memory", "file"] = "auto"
+    """Where reduced images lie while the encoder trains: memory, file (each batch is
+    read from it), or auto: memory if they take at most half of what is free."""
     dtype: str = "auto"
     """auto, float32 or bfloat16."""
     tensorboard: bool = False
@@ -83,39 +88,55 @@ class Command:
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 
 
-def run(command: Command) -> dict[str, Any]:
-    """Train, or say what training would do."""
-    from telos.data.store import EpisodeFile
+def run(command: Command) -> dict[str, Any] | None:
+    """Train, or say what training would do; None where another process says it."""
+    from telos.learning.distributed import team_of_processes
     from telos.runtime import choose_runtime
 
     # First, because it may refuse: a folder is made only for what can start.
     runtime = choose_runtime(command.common.device, command.dtype)
-    folder, config, file = _resolve(command, EpisodeFile)
-    if command.dry_run:
-        return _dry_run(command, config, file, folder, runtime)
-    from telos.learning.loop import Interrupted
-    from telos.learning.training import train
+    with team_of_processes(runtime.device) as team:
+        if command.dry_run:
+            return _dry_run(command, runtime, team)
+        folder = _train(command, runtime, team)
+        return _result(command, folder) if team.leads else None
 
-    recording = file.load(streams=list(config.model.streams))
-    with _progress(command) as (listen, say):
-        for reason in runtime.reasons:
+
+def _train(command: Command, runtime: Runtime, team: Team) -> Run:
+    from telos.learning.loop import Interrupted
+    from telos.learning.reading import choose_reading
+    from telos.learning.training import train
+    from telos.runtime import local_processes
+
+    folder, config, file = _agreed(command, team)
+    reading = choose_reading(
+        config.model,
+        file.spec,
+        file.num_frames,
+        command.frames,
+        processes=local_processes(),
+    )
+    with _progress(command, team) as (listen, say):
+        for reason in (*runtime.reasons, reading.reason):
             say(reason)
-        if command.tensorboard:
+        if command.tensorboard and team.leads:
             folder.mirror_to_tensorboard()
         try:
             train(
                 folder,
                 config,
-                recording,
+                file.stream(streams=list(config.model.streams)),
                 runtime,
                 resume=command.resume is not None,
+                in_memory=reading.in_memory,
+                team=team,
                 listen=listen,
                 say=say,
             )
         except Interrupted as stop:
-            say(f"{stop}. Go on with: telos train --resume {folder.path}")
+            say(f"{stop}. Go on with: {team.launcher} train --resume {folder.path}")
             raise KeyboardInterrupt from None
-    return _result(command, folder)
+    return folder
 
 
 def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
@@ -153,18 +174,31 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     return adapted(config, file.spec)
 
 
-def _resolve(
-    command: Command, open_file: Callable[[Path], EpisodeFile]
-) -> tuple[Run, TrainConfig, EpisodeFile]:
+def _agreed(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFile]:
+    """What all processes work on; the leading one alone makes or checks it."""
+    from telos.data.store import EpisodeFile
+    from telos.learning.config import TrainConfig
+    from telos.runs import Run
+
+    if team.size == 1:
+        return _resolve(command, team)
+    folder = Run.open(team.led(lambda: _resolve(command, team)[0].path))
+    config = folder.config(TrainConfig)
+    return folder, config, EpisodeFile(command.data or Path(config.data))
+
+
+def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFile]:
     """Run folder, configuration and episodes, of a new training or a resumed one."""
-    from telos.learning.checks import check_trainable
+    from telos.data.store import EpisodeFile
+    from telos.learning.checks import check_shared, check_trainable
     from telos.learning.config import TrainConfig
     from telos.runs import Run
 
     if command.resume is not None:
         folder = Run.open(command.resume)
         config = folder.config(TrainConfig)
-        file = open_file(Path(command.data or config.data))
+        check_shared(config, team)
+        file = EpisodeFile(command.data or Path(config.data))
         if file.digest != config.data_digest:
             raise ValueError(
                 f"{str(file.path)!r} has changed since this run began; a resumed run "
@@ -173,25 +207,23 @@ def _resolve(
         return folder, config, file
     if command.data is None:
         raise ValueError("no episode file; give one, or --resume a run folder")
-    file = open_file(command.data)
+    file = EpisodeFile(command.data)
     config = config_of(command, file)
     check_trainable(config, file.spec, file.lengths)
+    check_shared(config, team)
     path = command.out or Path("runs") / command.data.stem
     if command.dry_run:
         return Run(path), config, file
     return Run.create(path, config, overwrite=command.overwrite), config, file
 
 
-def _dry_run(
-    command: Command,
-    config: TrainConfig,
-    file: EpisodeFile,
-    folder: Run,
-    runtime: Runtime,
-) -> dict[str, Any]:
+def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
     from telos.learning.dry_run import dry_run
 
-    plan = dry_run(config, file, folder.path, runtime)
+    if team.size > 1:
+        raise ValueError("a dry run needs one process; start it without torchrun")
+    folder, config, file = _resolve(command, team)
+    plan = dry_run(config, file, folder.path, runtime, frames=command.frames)
     if not command.common.json:
         from rich.console import Console
 
@@ -230,13 +262,13 @@ def _result(command: Command, folder: Run) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _progress(
-    command: Command,
+    command: Command, team: Team
 ) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
     """A bar per phase with rate and time left, on the error stream."""
     from rich import progress as bars
     from rich.console import Console
 
-    silent = command.common.quiet or command.common.json
+    silent = command.common.quiet or command.common.json or not team.leads
     console = Console(stderr=True, quiet=silent, highlight=False, markup=False)
     columns = (
         bars.TextColumn("{task.description:<15}"),

@@ -63,13 +63,13 @@ def join_files(
         _write_header(file, spec, created, collection)
         create_datasets(file, spec, frames, episodes)
         frame, episode = 0, 0
-        for slab in _slabs(sources):
+        for slab in slabs(sources):
             _write_slab(file, slab, frame=frame, episode=episode)
             disk.check()
             frame, episode = frame + slab.num_frames, episode + slab.num_episodes
 
 
-def _slabs(sources: Sequence[EpisodeFile]) -> Iterator[Recording]:
+def slabs(sources: Sequence[EpisodeFile]) -> Iterator[Recording]:
     """Read the sources a few episodes at a time."""
     for source in sources:
         group = first_frames(source.lengths) // SLAB_FRAMES

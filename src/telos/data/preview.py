@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from telos.envs.world import WorldSpec
+from telos.data.recording import spread
+from telos.data.store import EpisodeFile
+from telos.envs.world import StreamSpec, WorldSpec
 from telos.types import Episode
 
 SMALLEST_TILE = 96
@@ -20,24 +22,61 @@ CAPTION = 14
 BACKGROUND = (250, 250, 248)
 INK = (60, 60, 66)
 
+Place = tuple[int, int]
+"""Episode, and frame within it."""
+
+
+def is_image(stream: StreamSpec) -> bool:
+    """Whether a stream holds images: uint8 (H, W, 3) or (H, W, 1)."""
+    shape = stream.shape
+    return stream.dtype == "uint8" and len(shape) == 3 and shape[2] in (1, 3)
+
+
+def image_streams(spec: WorldSpec) -> list[str]:
+    """Names of all streams that hold images."""
+    return [name for name, stream in spec.streams.items() if is_image(stream)]
+
 
 def image_stream(spec: WorldSpec) -> str:
-    """Name of the first stream that holds images: uint8 (H, W, 3) or (H, W, 1).
+    """Name of the first stream that holds images.
 
     Raises:
         ValueError: If there is none.
     """
-    for name, stream in spec.streams.items():
-        if (
-            stream.dtype == "uint8"
-            and len(stream.shape) == 3
-            and stream.shape[2] in (1, 3)
-        ):
-            return name
-    raise ValueError(
-        f"world {spec.id!r} has no image stream to draw; its streams are "
-        f"{sorted(spec.streams)}"
-    )
+    names = image_streams(spec)
+    if not names:
+        raise ValueError(
+            f"world {spec.id!r} has no image stream to draw; its streams are "
+            f"{sorted(spec.streams)}"
+        )
+    return names[0]
+
+
+def evenly_spaced(
+    file: EpisodeFile, episodes: int, frames: int
+) -> Mapping[str, list[list[Place]]]:
+    """Places that show a recording: for each image stream, rows of frames.
+
+    Args:
+        file: The recording.
+        episodes: Most rows, evenly spaced in the file.
+        frames: Most frames of a row, from the first to the last of its episode.
+    """
+    rows = [
+        [(int(e), int(t)) for t in spread(int(file.lengths[e]), frames)]
+        for e in spread(file.num_episodes, episodes)
+    ]
+    return dict.fromkeys(image_streams(file.spec), rows)
+
+
+def frames_of(
+    file: EpisodeFile, stream: str, places: Sequence[Place]
+) -> list[np.ndarray]:
+    """(H, W, 3) uint8 images at some places of a file, read one by one."""
+    name = f"observations/{stream}"
+    rows = [int(file.starts[episode]) + frame for episode, frame in places]
+    images = [file.read(name, [(row, row + 1)])[0] for row in rows]
+    return [np.broadcast_to(image, (*image.shape[:2], 3)) for image in images]
 
 
 def contact_sheet(

@@ -1,12 +1,13 @@
-"""Episodes in memory, as flat arrays over all frames."""
+"""Episodes as flat arrays over all frames, in memory or still in their file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from telos.data.frames import Frames, select_rows
 from telos.envs.world import WorldSpec
 from telos.types import Episode, Streams
 
@@ -15,9 +16,9 @@ from telos.types import Episode, Streams
 class Recording:
     """E episodes, N frames in all; frame t stands with the action that leaves it."""
 
-    observations: Streams
-    """name -> (N, ...)."""
-    labels: Streams
+    observations: Mapping[str, Frames]
+    """name -> (N, ...); `EpisodeFile.stream` leaves images in their file."""
+    labels: Mapping[str, Frames]
     """name -> (N, ...)."""
     actions: np.ndarray
     """(N, A) float32, environment units; NaN in the row of an episode's last frame."""
@@ -64,7 +65,7 @@ class Recording:
         return self.num_frames - self.num_episodes
 
     def episode(self, index: int) -> Episode:
-        """Episode ``index``; its arrays are views."""
+        """Episode ``index``; what is in memory is not copied."""
         self._check([index])
         rows = slice(self.starts[index], self.starts[index] + self.lengths[index])
         return Episode(
@@ -76,16 +77,17 @@ class Recording:
         )
 
     def select(self, episodes: Sequence[int] | np.ndarray) -> Recording:
-        """A copy of some episodes, in the order given.
+        """Some episodes, in the order given; what is in memory is copied.
 
         Raises:
             ValueError: If an index is out of range, or none is given.
         """
         chosen = self._check(episodes)
         rows = frame_rows(self.starts[chosen], self.lengths[chosen])
+        seen, labels = self.observations, self.labels
         return Recording(
-            observations={k: v[rows] for k, v in self.observations.items()},
-            labels={k: v[rows] for k, v in self.labels.items()},
+            observations={name: select_rows(v, rows) for name, v in seen.items()},
+            labels={name: select_rows(v, rows) for name, v in labels.items()},
             actions=self.actions[rows],
             starts=first_frames(self.lengths[chosen]),
             lengths=self.lengths[chosen],
@@ -93,6 +95,11 @@ class Recording:
             layouts=tuple(self.layouts[i] for i in chosen),
             spec=self.spec,
         )
+
+    def in_memory(self) -> Recording:
+        """The same episodes, with all observations in memory."""
+        streams = {name: np.asarray(v) for name, v in self.observations.items()}
+        return replace(self, observations=streams)
 
     def _check(self, episodes: Sequence[int] | np.ndarray) -> np.ndarray:
         return check_indices(episodes, self.num_episodes)
@@ -113,6 +120,11 @@ def check_indices(episodes: Sequence[int] | np.ndarray, count: int) -> np.ndarra
             f"are {count}, numbered from 0"
         )
     return indices
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices of at most ``most`` of ``count`` things, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def first_frames(lengths: np.ndarray) -> np.ndarray:

@@ -29,8 +29,10 @@ from telos.envs.world import StreamSpec, WorldSpec
 
 FORMAT = "telos-episodes"
 VERSION = 1
-CHUNK_FRAMES = 16
-"""Frames per compressed chunk: about one training window."""
+CHUNK_FRAMES = 4
+"""Frames per compressed chunk: about one training window. A window that is read from
+the file is decoded with all its chunks; lzf looks back 8 KiB, less than an image, so
+that short chunks cost hardly any room."""
 COMPRESS_FROM = 1024
 """Bytes per frame from which a stream is stored in lzf-compressed chunks."""
 

@@ -6,6 +6,7 @@ for merging two sets of moments without loss of precision.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from telos.data.frames import Frames
 from telos.data.recording import Recording
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
@@ -35,26 +37,28 @@ class StreamStatistics:
     max: np.ndarray
 
     @classmethod
-    def of_array(cls, array: np.ndarray) -> StreamStatistics:
+    def of_array(cls, array: Frames) -> StreamStatistics:
         """Statistics of (N, ...) rows; images (N, H, W, C) give one value per channel.
+
+        Every row is read once, a slab at a time.
 
         Raises:
             ValueError: If there are no rows, or a value is not finite.
         """
         if len(array) == 0:
             raise ValueError("statistics of no rows; record something first")
-        rows = array.reshape(-1, array.shape[-1]) if array.ndim == 4 else array
-        slab = max(1, SLAB_VALUES // max(1, int(np.prod(rows.shape[1:]))))
-        parts = [cls._of_rows(rows[i : i + slab]) for i in range(0, len(rows), slab)]
-        merged = parts[0]
-        for part in parts[1:]:
-            merged = merged.merge(part)
+        slab = max(1, SLAB_VALUES // max(1, int(np.prod(array.shape[1:]))))
+        firsts = range(0, len(array), slab)
+        parts = (cls._of_rows(array[first : first + slab]) for first in firsts)
+        merged = functools.reduce(StreamStatistics.merge, parts)
         if not np.isfinite(merged.mean).all():
             raise ValueError("statistics of NaN or infinite values; clean the stream")
         return merged
 
     @classmethod
     def _of_rows(cls, rows: np.ndarray) -> StreamStatistics:
+        if rows.ndim == 4:
+            rows = rows.reshape(-1, rows.shape[-1])
         if rows.dtype == np.uint8 and rows.ndim == 2:
             return cls._of_bytes(rows)
         values = rows.astype(np.float64)
@@ -136,7 +140,7 @@ def of_recording(
     """Statistics of streams under their names in the file.
 
     Args:
-        recording: Episodes in memory.
+        recording: Episodes; what lies in a file is read once, a slab at a time.
         names: Some of ``observations/<stream>``, ``labels/<name>`` and ``actions``;
             all by default, where images take by far the most time.
 
@@ -149,8 +153,12 @@ def of_recording(
     """
     leaves = np.ones(recording.num_frames, bool)
     leaves[recording.starts + recording.lengths - 1] = False
-    arrays = {f"observations/{k}": v for k, v in recording.observations.items()}
-    arrays |= {f"labels/{k}": v for k, v in recording.labels.items()}
+    streams = {"observations": recording.observations, "labels": recording.labels}
+    arrays: dict[str, Frames] = {
+        f"{group}/{name}": frames
+        for group, members in streams.items()
+        for name, frames in members.items()
+    }
     arrays["actions"] = recording.actions[leaves]
     wanted = arrays.keys() if names is None else names
     unknown = sorted(set(wanted) - set(arrays))

@@ -11,20 +11,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from telos.data.frames import Frames
+from telos.data.opened import OpenedFile, damaged, open_hdf5
 from telos.data.recording import Recording, check_indices, first_frames
 from telos.data.schema import (
     COMPRESS_FROM,
     FORMAT,
     VERSION,
     dataset,
-    parts_folder,
     spec_from_json,
     spec_to_json,
 )
+from telos.data.stored import StoredFrames
 from telos.envs.world import StreamSpec, WorldSpec
 from telos.types import Episode
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DIGEST_FRAMES = 64
 """Frames of each image stream that enter the digest."""
 
@@ -42,12 +43,12 @@ class EpisodeFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with _open(self.path) as file:
+        with open_hdf5(self.path) as file:
             _check_header(self.path, file)
             try:
                 self._read_tables(file)
             except (KeyError, OSError, json.JSONDecodeError) as error:
-                raise ValueError(_damaged(self.path, str(error))) from error
+                raise ValueError(damaged(self.path, str(error))) from error
 
     def _read_tables(self, file: h5py.File) -> None:
         self.spec: WorldSpec = spec_from_json(str(file.attrs["spec"]))
@@ -61,7 +62,7 @@ class EpisodeFile:
         self.num_frames = len(dataset(file, "actions"))
         whole = np.array_equal(self.starts, first_frames(self.lengths))
         if not whole or self.lengths.sum() != self.num_frames:
-            raise ValueError(_damaged(self.path, "the episode table does not add up"))
+            raise ValueError(damaged(self.path, "the episode table does not add up"))
 
     @property
     def num_episodes(self) -> int:
@@ -90,7 +91,7 @@ class EpisodeFile:
         chosen = check_indices(np.asarray(wanted), count)
         names = self._check_streams(streams)
         runs = list(_runs(self.starts[chosen], self.lengths[chosen]))
-        with _open(self.path) as file:
+        with open_hdf5(self.path) as file:
             try:
                 observations = {
                     n: _read(dataset(file, f"observations/{n}"), runs) for n in names
@@ -101,7 +102,7 @@ class EpisodeFile:
                 }
                 actions = _read(dataset(file, "actions"), runs)
             except (KeyError, OSError) as error:
-                raise ValueError(_damaged(self.path, str(error))) from error
+                raise ValueError(damaged(self.path, str(error))) from error
         return Recording(
             observations=observations,
             labels=labels,
@@ -112,6 +113,59 @@ class EpisodeFile:
             layouts=tuple(self.layouts[i] for i in chosen),
             spec=self.spec,
         )
+
+    def stream(self, streams: Sequence[str] | None = None) -> Recording:
+        """All episodes, with images left in the file.
+
+        What has less than 1 KiB per frame is read into memory, as it is by `load`. All
+        other frames are read when they are asked for, from a file that stays open.
+
+        Args:
+            streams: Observation streams; all by default. Labels always come.
+
+        Raises:
+            ValueError: If a stream does not exist, or reading fails.
+        """
+        file, names = OpenedFile(self.path), self._check_streams(streams)
+        try:
+            return Recording(
+                observations={n: _frames(file, f"observations/{n}") for n in names},
+                labels={n: _frames(file, f"labels/{n}") for n in self.spec.labels},
+                actions=np.asarray(StoredFrames(file, "actions")),
+                starts=self.starts,
+                lengths=self.lengths,
+                seeds=self.seeds,
+                layouts=self.layouts,
+                spec=self.spec,
+            )
+        except KeyError as error:
+            raise ValueError(damaged(self.path, str(error))) from error
+
+    def read(self, name: str, ranges: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Read rows of one dataset and nothing else.
+
+        Args:
+            name: ``actions``, ``observations/<stream>`` or ``labels/<name>``.
+            ranges: (first, end) rows of the file, read in this order and joined.
+
+        Raises:
+            ValueError: If there is no such dataset, a range leaves the file, or reading
+                fails.
+        """
+        known = ["actions", *(f"{g}/{n}" for g, s in self._groups().items() for n in s)]
+        if name not in known:
+            raise ValueError(f"{self.path} has no dataset {name!r}; it has {known}")
+        for first, end in ranges:
+            if not 0 <= first <= end <= self.num_frames:
+                raise ValueError(
+                    f"rows {first} to {end} of {self.path} were asked for; it has "
+                    f"{self.num_frames}, numbered from 0"
+                )
+        with open_hdf5(self.path) as file:
+            try:
+                return _read(dataset(file, name), ranges)
+            except (KeyError, OSError) as error:
+                raise ValueError(damaged(self.path, str(error))) from error
 
     @cached_property
     def digest(self) -> str:
@@ -126,7 +180,7 @@ class EpisodeFile:
         for table in (self.lengths, self.seeds):
             digest.update(np.ascontiguousarray(table, "<i8").tobytes())
         digest.update(json.dumps(self.layouts, sort_keys=True).encode())
-        with _open(self.path) as file:
+        with open_hdf5(self.path) as file:
             digest.update(dataset(file, "actions")[:].tobytes())
             for group, streams in self._groups().items():
                 for name in sorted(streams):
@@ -147,6 +201,12 @@ class EpisodeFile:
                 f"it has {sorted(self.spec.streams)}"
             )
         return names
+
+
+def _frames(file: OpenedFile, name: str) -> Frames:
+    """A stream in the file if its frames lie in chunks there, as images do."""
+    stored = StoredFrames(file, name)
+    return np.asarray(stored) if file.dataset(name).chunks is None else stored
 
 
 def _runs(starts: np.ndarray, lengths: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -180,22 +240,13 @@ def _sample(source: h5py.Dataset, stream: StreamSpec) -> bytes:
     return b"".join(source[row].tobytes() for row in rows)
 
 
-def _open(path: Path) -> h5py.File:
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, expected an episode file (.h5)")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; {_remedy(path)}")
-    with path.open("rb") as file:
-        signature = file.read(len(HDF5_SIGNATURE))
-    if signature != HDF5_SIGNATURE:
-        raise ValueError(
-            f"{path} is not an HDF5 file, expected an episode file written by "
-            "`telos collect`"
-        )
+def is_episode_file(path: Path) -> bool:
+    """Whether a path is an HDF5 file that says so, whole or not."""
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(_damaged(path, str(error))) from error
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == FORMAT
+    except OSError:
+        return False
 
 
 def _check_header(path: Path, file: h5py.File) -> None:
@@ -212,14 +263,3 @@ def _check_header(path: Path, file: h5py.File) -> None:
             f"{path} has format version {version}, this telos reads up to {VERSION}; "
             "upgrade telos"
         )
-
-
-def _damaged(path: Path, reason: str) -> str:
-    return f"{path} is truncated or damaged ({reason}); {_remedy(path)}"
-
-
-def _remedy(path: Path) -> str:
-    parts = parts_folder(path)
-    if parts.is_dir():
-        return f"an interrupted collection lies in {parts}: continue with --resume"
-    return "check the path, restore a copy or record anew with `telos collect`"

@@ -21,7 +21,7 @@ class WindowSampler:
     episode, so that quantities that are constant in an episode cannot tell them apart.
 
     Args:
-        recording: Episodes in memory.
+        recording: Episodes, in memory or in their file.
         length: Transitions T of a window; it has T+1 frames.
         batch: Windows B.
         frame_skip: Environment steps k per transition; the k actions of a transition
@@ -29,6 +29,8 @@ class WindowSampler:
         windows_per_episode: Consecutive windows that share an episode.
         weights: (E,) relative weight of the start positions of each episode.
         seed: Decides every batch.
+        part: Windows of each batch that are cut, of the B that are drawn; all by
+            default. The parts of a batch together are the batch.
 
     Raises:
         ValueError: If no episode is long enough, a number is below 1, the batch is not
@@ -45,9 +47,11 @@ class WindowSampler:
         windows_per_episode: int = 1,
         weights: Sequence[float] | np.ndarray | None = None,
         seed: int = 0,
+        part: slice = slice(None),
     ) -> None:
         _check_sizes(length, batch, frame_skip, windows_per_episode)
         self.length, self.frame_skip, self.seed = length, frame_skip, seed
+        self._part = part
         self.num_groups, self.windows_per_episode = (
             batch // windows_per_episode,
             windows_per_episode,
@@ -66,7 +70,8 @@ class WindowSampler:
 
     def batch(self, step: int) -> Window:
         """The batch of a training step; observations keep their stored dtype."""
-        episodes, starts = self._draw(np.random.default_rng((self.seed, step)))
+        drawn = self._draw(np.random.default_rng((self.seed, step)))
+        episodes, starts = (array[self._part] for array in drawn)
         k = self.frame_skip
         frames = starts[:, None] + k * np.arange(self.length + 1)
         rows = starts[:, None] + np.arange(k * self.length)

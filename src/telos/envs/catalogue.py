@@ -99,6 +99,13 @@ _CUBE = WorldEntry(
     factory="telos.envs.cube:Cube",
     success="cube within 0.04 m of the goal",
 )
+_PUSH_T = WorldEntry(
+    id="push-t",
+    aliases=(),
+    summary="a disc that pushes a T-shaped block, with the physics of Push-T",
+    factory="telos.envs.push_t:PushT",
+    success="agent and T within 20 px together and the T within 20 degrees",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -116,6 +123,7 @@ _OWN = (
     _REACHER,
     _POINT_MAZE,
     _CUBE,
+    _PUSH_T,
 )
 
 

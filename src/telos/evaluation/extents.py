@@ -9,6 +9,7 @@ Range = tuple[float, float, float, float]
 
 EXTENTS: dict[str, Range] = {
     "two-rooms": (0.0, 64.0, 0.0, 64.0),
+    "push-t": (0.0, 512.0, 0.0, 512.0),
     "discs": (-1.1, 1.1, 1.1, -1.1),
     "hidden-hazard": (-1.1, 1.1, 1.1, -1.1),
     "pendulum": (-1.25, 1.25, 1.25, -1.25),

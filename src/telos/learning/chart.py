@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.learning.config import ChartConfig
+from telos.learning.distributed import ALONE, Team
 from telos.learning.latents import LATENT
 from telos.learning.losses import gaussian_misfit
 from telos.types import Verdict
@@ -36,6 +37,7 @@ class ChartPhase:
         config: ChartConfig,
         *,
         seed: int = 0,
+        team: Team = ALONE,
     ) -> None:
         self.chart, self.config = chart, config
         self._sampler = WindowSampler(
@@ -44,6 +46,7 @@ class ChartPhase:
             batch=config.batch,
             frame_skip=model.frame_skip,
             seed=seed,
+            part=team.part(config.batch, "chart.batch"),
         )
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch

@@ -10,6 +10,7 @@ from telos.config import from_dict, to_dict
 from telos.data.splits import split_by_episode
 from telos.envs.world import WorldSpec
 from telos.learning.config import TrainConfig
+from telos.learning.distributed import Team
 from telos.learning.modules import untrained_modules
 
 
@@ -23,8 +24,14 @@ def check_trainable(config: TrainConfig, spec: WorldSpec, lengths: np.ndarray) -
 
     Raises:
         ValueError: If a name or number of the configuration is not allowed, the images
-            do not suit the network, or the episodes are too few or too short.
+            do not suit the network, the episodes are too few or too short, or they have
+            no actions.
     """
+    if spec.action_dim == 0:
+        raise ValueError(
+            f"the recording {spec.id!r} has no actions, and a world model learns what "
+            "actions do; put a table of actions beside each video and import it again"
+        )
     # The codec knows every choice: a config that it would not read back is wrong.
     from_dict(TrainConfig, to_dict(config))
     _check_numbers(config)
@@ -33,6 +40,22 @@ def check_trainable(config: TrainConfig, spec: WorldSpec, lengths: np.ndarray) -
     for name, needed in frames_needed(config).items():
         _check_longest(name, needed, lengths[train])
     _check_longest("the verdict", config.model.frame_skip + 1, lengths[held_out])
+
+
+def check_shared(config: TrainConfig, team: Team) -> None:
+    """Refuse batches that the processes of a team cannot share evenly.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    shared = {
+        "representation.episodes": config.representation.episodes,
+        "dynamics.batch": config.dynamics.batch,
+        "chart.batch": config.chart.batch,
+        "critic.batch": config.critic.batch,
+    }
+    for name, count in shared.items():
+        team.part(count, name)
 
 
 def frames_needed(config: TrainConfig) -> Mapping[str, int]:

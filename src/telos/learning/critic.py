@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
+from telos.learning.distributed import ALONE, Team
 from telos.learning.latents import GOAL, LATENT
 from telos.learning.losses import expectile_loss
 
@@ -51,6 +52,7 @@ class CriticPhase:
         config: Settings.
         frame_skip: Environment steps per model step.
         seed: Decides every batch.
+        team: The processes that train together, each on its part of every batch.
     """
 
     name = "critic"
@@ -64,10 +66,12 @@ class CriticPhase:
         *,
         frame_skip: int = 1,
         seed: int = 0,
+        team: Team = ALONE,
     ) -> None:
         self.critic, self.target, self.config = critic, target, config
         self._latents, self._seed = latents, seed
         self._frame_skip = frame_skip
+        self._part = team.part(config.batch, "critic.batch")
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch
 
@@ -131,7 +135,8 @@ class CriticPhase:
             [begin, begin + steps, goal]
         )
         rows[2, foreign] = rng.integers(0, self._latents.num_frames, foreign.sum())
-        return self._gather(rows, steps, known)
+        own = self._part
+        return self._gather(rows[:, own], steps[own], known[own])
 
     def _gather(self, rows: np.ndarray, steps: np.ndarray, known: np.ndarray) -> Pairs:
         """Pairs from (3, B) rows of starts, later frames and goals."""

@@ -22,6 +22,7 @@ from telos.learning.config import TrainConfig
 from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Phase, make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules, num_parameters
+from telos.learning.reading import Reading, Where, choose_reading, seen_frame_bytes
 from telos.learning.training import latent_phase, phases_of, representation_phase
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
 
@@ -42,6 +43,8 @@ class DryRun:
     world: str
     folder: str
     device: str
+    frames: str
+    """Where they would lie, and why."""
     episodes: int
     held_out: int
     """Episodes kept for diagnostics and read-outs' errors."""
@@ -69,6 +72,7 @@ class DryRun:
         rows = [
             f"data             {self.data} ({self.world}): {trained_on} episodes to "
             f"train on, {self.held_out} held out",
+            self.frames.replace("frames: ", "frames           ", 1),
             f"parameters       {_listed(self.parameters)}",
         ]
         rows += [self._phase_line(name) for name in self.samples]
@@ -99,6 +103,8 @@ def dry_run(
     file: EpisodeFile,
     folder: Path,
     runtime: Runtime | None = None,
+    *,
+    frames: Where = "auto",
 ) -> DryRun:
     """Foretell a training by making a few real steps on a few episodes.
 
@@ -107,33 +113,37 @@ def dry_run(
         file: Episodes.
         folder: Run folder that would be made; it is not touched.
         runtime: Where it would run; chosen automatically by default.
+        frames: Where they would lie while the encoder trains, see `choose_reading`.
 
     Raises:
         ValueError: If the training could not start.
     """
     check_trainable(config, file.spec, file.lengths)
     runtime = runtime or choose_runtime()
+    reading = choose_reading(config.model, file.spec, file.num_frames, frames)
     train, held_out = split_by_episode(
         file.num_episodes, config.held_out, seed=config.seed
     )
-    subset = file.load(_some(file.lengths, train), streams=list(config.model.streams))
+    whole = file.stream(streams=list(config.model.streams))
+    subset = whole.select(_some(file.lengths, train))
     modules = build_modules(config, subset)
     modules.to(runtime.device)
-    phases, seconds = _time_parts(config, modules, subset, runtime)
-    whole = file.num_frames / subset.num_frames
+    phases, seconds = _time_parts(config, modules, subset, runtime, reading)
+    share = file.num_frames / subset.num_frames
     return DryRun(
         data=str(file.path),
         world=file.spec.id,
         folder=str(folder),
         device=runtime.device,
+        frames=reading.reason,
         episodes=file.num_episodes,
         held_out=len(held_out),
         windows=num_windows(config, file.lengths[train]),
         parameters=num_parameters(modules),
         steps={name: phase.num_steps for name, phase in phases.items()},
         samples={n: p.num_steps * p.samples_per_step for n, p in phases.items()},
-        seconds={n: s * (whole if n == "encoding" else 1) for n, s in seconds.items()},
-        memory_bytes=_memory(config, file, subset),
+        seconds={n: s * (share if n == "encoding" else 1) for n, s in seconds.items()},
+        memory_bytes=_memory(config, file, subset, reading),
         files=_files(config, modules),
     )
 
@@ -149,11 +159,17 @@ def _some(lengths: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def _time_parts(
-    config: TrainConfig, modules: Modules, subset: Recording, runtime: Runtime
+    config: TrainConfig,
+    modules: Modules,
+    subset: Recording,
+    runtime: Runtime,
+    reading: Reading,
 ) -> tuple[dict[str, Phase], dict[str, float]]:
     """The phases, and seconds of each part; encoding for the subset only."""
     began = time.monotonic()
     prepared = prepare_recording(modules.model, subset)
+    if reading.in_memory:
+        prepared = prepared.in_memory()
     preparing = time.monotonic() - began
     first = representation_phase(config, modules, prepared)
     seconds = {first.name: _time_phase(first, runtime)}
@@ -187,7 +203,7 @@ def _time_readouts(latents: Recording) -> float:
     if not labels:
         return 0.0
     inputs = torch.from_numpy(latents.observations[LATENT])
-    values = latents.labels[labels[0]].reshape(len(inputs), -1)
+    values = np.asarray(latents.labels[labels[0]]).reshape(len(inputs), -1)
     began = time.monotonic()
     fit_readout(
         inputs,
@@ -212,29 +228,19 @@ def _is_flat_float(spec: StreamSpec) -> bool:
     return len(spec.shape) <= 1 and spec.dtype.startswith("float")
 
 
-def _memory(config: TrainConfig, file: EpisodeFile, subset: Recording) -> int:
-    """Peak bytes: raw frames, reduced frames while they are split, latents, the rest.
+def _memory(
+    config: TrainConfig, file: EpisodeFile, subset: Recording, reading: Reading
+) -> int:
+    """Peak bytes: reduced frames where they are kept, latents, the rest.
 
-    The rest (libraries, activations, optimiser) is what this process needed for the
-    steps that it has just made.
+    The rest (libraries, activations, optimiser, frames on their way) is what this
+    process needed for the steps that it has just made.
     """
-    model, spec = config.model, file.spec
-    raw = sum(_frame_bytes(spec.streams[name]) for name in model.streams)
-    reduced = sum(
-        _frame_bytes(spec.streams[name])
-        // (model.backbone.downsample**2 if len(shape) == 3 else 1)
-        for name, shape in model.streams.items()
-    )
-    latent = 4 * model.latent_dim
-    # While the frames are split they exist reduced three times: in parts, joined and
-    # split; a read-out's fit holds latents about four times.
-    per_frame = raw + max(3 * reduced, 2 * reduced + 4 * latent)
+    kept = seen_frame_bytes(config.model, file.spec) if reading.in_memory else 0
+    # A read-out's fit holds latents about four times.
+    per_frame = kept + 16 * config.model.latent_dim
     rest = peak_memory_bytes() - per_frame * subset.num_frames
     return int(per_frame * file.num_frames + max(0, rest))
-
-
-def _frame_bytes(spec: StreamSpec) -> int:
-    return int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
 
 
 def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.learning.config import DynamicsConfig
+from telos.learning.distributed import ALONE, Team
 from telos.learning.latents import LATENT
 from telos.learning.losses import prediction_loss
 from telos.world_model import JEPA
@@ -26,22 +27,31 @@ class DynamicsPhase:
     name = "dynamics"
 
     def __init__(
-        self, model: JEPA, latents: Recording, config: DynamicsConfig, *, seed: int = 0
+        self,
+        model: JEPA,
+        latents: Recording,
+        config: DynamicsConfig,
+        *,
+        seed: int = 0,
+        team: Team = ALONE,
     ) -> None:
         self.model, self.config, self._seed = model, config, seed
-        count, skip = config.batch * config.length, model.frame_skip
-        self._one = WindowSampler(
-            latents, length=1, batch=count, frame_skip=skip, seed=seed
-        )
-        self._several = WindowSampler(
-            latents,
-            length=config.length,
-            batch=config.batch,
-            frame_skip=skip,
-            seed=seed,
-        )
+        self._team = team
+        self._one = self._sampler(latents, 1, config.batch * config.length)
+        self._several = self._sampler(latents, config.length, config.batch)
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch * config.length
+
+    def _sampler(self, latents: Recording, length: int, batch: int) -> WindowSampler:
+        """This process's part of the windows of so many transitions."""
+        return WindowSampler(
+            latents,
+            length=length,
+            batch=batch,
+            frame_skip=self.model.frame_skip,
+            seed=self._seed,
+            part=self._team.part(batch, "dynamics.batch"),
+        )
 
     def parameters(self) -> list[nn.Parameter]:
         """The predictor's; the encoder stays as it is."""
@@ -68,12 +78,14 @@ class DynamicsPhase:
         """
         if self.config.noise == 0:
             return latent
-        state, _ = self.model.split(latent[:, 0])
+        own, _ = self.model.split(latent[:, 0])
+        whole = self._team.gather(own)
         draw = torch.Generator().manual_seed(hash((self._seed, step)) % 2**63)
-        noise = torch.randn(state.shape, generator=draw).to(state)
+        noise = torch.randn(whole.shape, generator=draw).to(whole)
+        part = self._team.part(len(whole), "dynamics.batch")
         disturbed = latent.clone()
-        scale = self.config.noise * state.std(0)
-        disturbed[:, 0, : state.shape[1]] += scale * noise
+        scale = self.config.noise * whole.std(0)
+        disturbed[:, 0, : whole.shape[1]] += scale * noise[part]
         return disturbed
 
     @torch.no_grad()

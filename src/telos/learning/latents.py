@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from torch import Tensor
 
+from telos.data.frames import Frames, MappedFrames
+from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
+from telos.learning.distributed import ALONE, Team
+from telos.perception.transforms import downsample
+from telos.types import Observation
 from telos.world_model import JEPA
 
 CHUNK = 2048
@@ -19,33 +27,53 @@ and as what it is asked for."""
 
 
 def prepare_recording(model: JEPA, recording: Recording) -> Recording:
-    """The same episodes with images already reduced to what the network sees."""
-    prepared = {name: [] for name in model.config.streams}
-    for first in range(0, recording.num_frames, CHUNK):
-        chunk = {
-            name: torch.from_numpy(recording.observations[name][first : first + CHUNK])
-            for name in prepared
-        }
-        for name, value in model.prepare(chunk).items():
-            prepared[name].append(value.numpy())
-    observations = {name: np.concatenate(parts) for name, parts in prepared.items()}
+    """The same episodes with images reduced to what the network sees.
+
+    Images in memory are reduced now, those in a file whenever they are read.
+    """
+    reduce = partial(downsample, factor=model.config.backbone.downsample)
+    observations: dict[str, Frames] = {}
+    for name, shape in model.config.streams.items():
+        frames = recording.observations[name]
+        if len(shape) == 3:
+            reduced = MappedFrames(frames, reduce)
+            frames = np.asarray(reduced) if isinstance(frames, np.ndarray) else reduced
+        observations[name] = frames
     return replace(recording, observations=observations)
 
 
 @torch.no_grad()
-def encode_recording(model: JEPA, prepared: Recording) -> Recording:
+def encode_recording(model: JEPA, prepared: Recording, team: Team = ALONE) -> Recording:
     """The episodes of a prepared recording, as latents (N, D) and goal states (N, Z).
 
     A frame is encoded twice: with the history that the model wants, and as agents are
     given a goal, as a history of itself. With a history of one both are the same.
+    Frames are read once, in order; each process of a team encodes its share of them.
     """
     model.eval()
     past = _past_rows(prepared, model.history, model.frame_skip)
-    latents = goals = _encode(model, prepared, past)
-    if model.history > 1:
-        goals = _encode(model, prepared, np.repeat(past[:, -1:], model.history, 1))
-    streams = {LATENT: latents, GOAL: goals[:, : model.config.state_dim]}
-    return replace(prepared, observations=streams)
+    latents = np.zeros((len(past), model.config.latent_dim), np.float32)
+    goals = np.zeros((len(past), model.config.state_dim), np.float32)
+    firsts = range(0, len(past), CHUNK)[team.rank :: team.size]
+
+    def read(number: int) -> Observation:
+        rows = past[firsts[number] : firsts[number] + CHUNK]
+        return {
+            name: torch.from_numpy(frames[rows])
+            for name, frames in prepared.observations.items()
+        }
+
+    with Prefetch(read, end=len(firsts), ahead=1) as chunks:
+        for number, first in enumerate(firsts):
+            seen = chunks.batch(number)
+            rows = slice(first, first + CHUNK)
+            latents[rows] = encoded = _newest(model, seen)
+            if model.history > 1:
+                encoded = _newest(model, _standing_still(seen))
+            goals[rows] = encoded[:, : model.config.state_dim]
+    for rows in (latents, goals):
+        team.combine(rows)
+    return replace(prepared, observations={LATENT: latents, GOAL: goals})
 
 
 def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
@@ -55,7 +83,7 @@ def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
     trained on a frame's own context come to rely on the leak, and imagination, which
     carries the context along unchanged, then seems to move half as far as it does.
     """
-    swapped = latents.observations[LATENT].copy()
+    swapped = np.array(latents.observations[LATENT])
     rng = np.random.default_rng((seed, 2))
     for start, length in zip(latents.starts, latents.lengths, strict=True):
         rows = start + rng.permutation(length)
@@ -65,21 +93,16 @@ def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
     return replace(latents, observations={**latents.observations, LATENT: swapped})
 
 
-def _encode(
-    model: JEPA, prepared: Recording, rows: Int[np.ndarray, "N H"]
-) -> Float[np.ndarray, "N D"]:
-    """Latents of the histories that rows name, newest last."""
+def _newest(model: JEPA, seen: Observation) -> Float[np.ndarray, "n D"]:
+    """Latents of the newest of the frames (n, history, ...)."""
     device = model.head.weight.device
-    latents = np.empty((len(rows), model.config.latent_dim), np.float32)
-    for first in range(0, len(rows), CHUNK):
-        chunk = rows[first : first + CHUNK]
-        seen = {
-            name: torch.from_numpy(array[chunk]).to(device)
-            for name, array in prepared.observations.items()
-        }
-        encoded = model.encode_prepared(seen)[:, -1]
-        latents[first : first + CHUNK] = encoded.cpu().numpy()
-    return latents
+    there = {name: frames.to(device) for name, frames in seen.items()}
+    return model.encode_prepared(there)[:, -1].cpu().numpy()
+
+
+def _standing_still(seen: Observation) -> Mapping[str, Tensor]:
+    """Histories in which the newest frame was there all along."""
+    return {name: x[:, -1:].expand_as(x).contiguous() for name, x in seen.items()}
 
 
 def _past_rows(recording: Recording, history: int, frame_skip: int) -> np.ndarray:

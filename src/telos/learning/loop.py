@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from telos.learning.config import OptimiserConfig
+from telos.learning.distributed import ALONE, Team
 from telos.runs import Checkpoint, Interrupt, Run, flatten_optimizer, restore_optimizer
 from telos.runtime import Runtime
 
@@ -75,6 +76,8 @@ class Loop:
     interrupt: Interrupt
     checkpoint_every: int = 500
     listen: Callable[[Progress], None] = lambda progress: None
+    team: Team = ALONE
+    """The processes that train together; the leading one writes the run folder."""
 
     def run(self, phase: Phase, checkpoint: Checkpoint | None = None) -> None:
         """Train one phase to its end.
@@ -90,14 +93,14 @@ class Loop:
             restore_optimizer(optimiser, checkpoint.tensors, checkpoint.state)
         started, before = time.monotonic(), first
         for step in range(first, phase.num_steps):
-            loss, parts = train_step(phase, optimiser, step, self.runtime)
+            loss, parts = train_step(phase, optimiser, step, self.runtime, self.team)
             parts = {**parts, **phase.after_step(step)}
             if (step + 1) % LOG_EVERY == 0 or step + 1 == phase.num_steps:
                 elapsed = time.monotonic() - started
                 rate = (step + 1 - before) * phase.samples_per_step / elapsed
                 self._report(phase, step + 1, loss, parts, rate)
             done = step + 1
-            if self.interrupt.requested:
+            if self.team.any(self.interrupt.requested):
                 self._save(phase, optimiser, done)
                 raise Interrupted(f"stopped in {phase.name} at step {done}, saved")
             if done % self.checkpoint_every == 0 or done == phase.num_steps:
@@ -111,46 +114,58 @@ class Loop:
         parts: Mapping[str, Tensor | float],
         rate: float,
     ) -> None:
-        values = {name: float(value) for name, value in parts.items()}
-        self.run_folder.log(
-            step, phase.name, loss=float(loss), samples_per_second=rate, **values
-        )
+        """Log the means over the team."""
+        named = {"loss": loss, **parts}
+        numbers = torch.tensor([float(v) for v in named.values()], dtype=torch.float64)
+        values = dict(zip(named, self.team.mean(numbers).tolist(), strict=True))
+        if not self.team.leads:
+            return
+        self.run_folder.log(step, phase.name, samples_per_second=rate, **values)
         self.listen(
             Progress(
                 phase=phase.name,
                 step=step,
                 num_steps=phase.num_steps,
                 rate=rate,
-                loss=float(loss),
+                loss=values["loss"],
             )
         )
 
     def _save(self, phase: Phase, optimiser: torch.optim.Optimizer, step: int) -> None:
+        if not self.team.leads:
+            return
         moments, state = flatten_optimizer(optimiser)
         weights = {f"module/{k}": v for k, v in self.modules.state_dict().items()}
         self.run_folder.save_checkpoint(step, phase.name, {**weights, **moments}, state)
 
 
 def train_step(
-    phase: Phase, optimiser: torch.optim.Optimizer, step: int, runtime: Runtime
+    phase: Phase,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    runtime: Runtime,
+    team: Team = ALONE,
 ) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """One optimiser step; the loss and its parts.
+    """One optimiser step; the loss and its parts, of this process's rows.
 
     Raises:
-        ValueError: If the loss is not finite; the weights are left as they were.
+        ValueError: If the loss is not finite in any process; the weights are left as
+            they were.
     """
     rate = learning_rate(phase.optimiser, step, phase.num_steps)
     for group in optimiser.param_groups:
         group["lr"] = rate
     with runtime.autocast():
         loss, parts = phase.loss(step)
-    if not torch.isfinite(loss):
+    whole = team.mean(loss)
+    if not torch.isfinite(whole):
         raise ValueError(
-            f"the loss of {phase.name} is {loss.item()} at step {step}; the last "
+            f"the loss of {phase.name} is {whole.item()} at step {step}; the last "
             "checkpoint is good: lower the learning rate and train again"
         )
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    team.average_gradients(phase.parameters())
     nn.utils.clip_grad_norm_(phase.parameters(), phase.optimiser.clip)
     optimiser.step()
     return loss.detach(), parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from telos.config import load_json, save_json, to_dict
 from telos.cost.critic import critic_description
 from telos.cost.fitting import fit_readout
 from telos.cost.readout import ReadOut
+from telos.data.frames import Frames
 from telos.data.recording import Recording
 from telos.data.schema import spec_to_json
 from telos.data.windows import WindowSampler
@@ -28,6 +29,8 @@ DIAGNOSED = 64
 """Windows of held-out episodes that a verdict is measured on."""
 FRAMES = 32
 """Longest of these windows, in transitions."""
+READ_OUT = 2**18
+"""Frames that a read-out is fitted on at most, so that memory stays bounded."""
 SKILL_STEPS = 4
 """Steps over which prediction is compared with no change."""
 
@@ -81,17 +84,21 @@ def fit_readouts(
     """A read-out for every flat float label, fitted on latents of all episodes.
 
     Labels are logged quantities such as positions; the world model has not seen them.
+    Of very many frames a share is taken, evenly spaced.
     """
     both = [latents, held_out]
-    inputs = torch.from_numpy(np.concatenate([r.observations[LATENT] for r in both]))
-    groups = torch.from_numpy(
-        np.concatenate([_groups(r, side) for side, r in enumerate(both)])
-    )
+    every = -(-sum(r.num_frames for r in both) // READ_OUT)
+
+    def joined(arrays: Iterable[Frames]) -> np.ndarray:
+        return np.concatenate([array[::every] for array in arrays])
+
+    inputs = torch.from_numpy(joined(r.observations[LATENT] for r in both))
+    groups = torch.from_numpy(joined(_groups(r, side) for side, r in enumerate(both)))
     readouts = {}
     for name, spec in latents.spec.labels.items():
         if len(spec.shape) > 1 or not spec.dtype.startswith("float"):
             continue
-        values = np.concatenate([r.labels[name] for r in both])
+        values = joined(r.labels[name] for r in both)
         labels = torch.from_numpy(values.reshape(len(values), -1).astype(np.float32))
         readouts[name] = fit_readout(
             inputs,
@@ -150,11 +157,11 @@ def typical_change(latents: Recording, model: JEPA) -> float:
     squares = [
         np.square(
             states[first + skip : first + count] - states[first : first + count - skip]
-        )
+        ).sum(-1)
         for first, count in zip(latents.starts, latents.lengths, strict=True)
         if count > skip
     ]
-    return float(np.sqrt(np.concatenate(squares).sum(-1).mean()))
+    return float(np.sqrt(np.concatenate(squares).mean()))
 
 
 def _groups(recording: Recording, side: int) -> np.ndarray:

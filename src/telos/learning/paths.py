@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from telos.cost.critic import Network
 from telos.data.recording import Recording
 from telos.learning.config import CriticConfig
+from telos.learning.distributed import ALONE, Team
 from telos.learning.latents import GOAL, LATENT
 from telos.learning.losses import expectile_loss
 from telos.learning.ways import Ways
@@ -30,6 +31,7 @@ class PathsPhase:
         ways: Lengths of ways between their frames.
         config: Settings.
         seed: Decides every batch.
+        team: The processes that train together, each on its part of every batch.
     """
 
     name = "critic"
@@ -42,11 +44,13 @@ class PathsPhase:
         config: CriticConfig,
         *,
         seed: int = 0,
+        team: Team = ALONE,
     ) -> None:
         self.critic, self.config, self._seed = critic, config, seed
         self._latents, self._ways = latents.observations, ways
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch
+        self._part = team.part(config.batch, "critic.batch")
 
     def parameters(self) -> list[nn.Parameter]:
         """The critic's."""
@@ -85,6 +89,7 @@ class PathsPhase:
             # Few frames lie close to a short walk: it has fewer goals than room.
             unknown = ~np.isfinite(ways.lengths[piece, start, goal])
             goal = np.where(unknown, rng.integers(0, own, count), goal)
+        piece, start, goal = (drawn[self._part] for drawn in (piece, start, goal))
         device = next(self.critic.parameters()).device
         now = self._latents[LATENT][ways.frames[piece, start]]
         there = self._latents[GOAL][ways.goals[piece, goal]]

@@ -8,14 +8,16 @@ states a step apart                  ->  reveal the action
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from telos.data.windows import WindowSampler
+from telos.data.prefetch import Batches, Prefetch
 from telos.learning.config import RepresentationConfig
+from telos.learning.distributed import ALONE, Team
 from telos.learning.losses import (
     InverseDynamics,
     covariance,
@@ -34,7 +36,19 @@ variance over the batch, so this leaves at most a fifth of it to the layout."""
 
 
 class RepresentationPhase:
-    """What trains the encoder."""
+    """What trains the encoder.
+
+    Each process of a team encodes its part of a batch. Everything after that is a
+    matter of the whole batch, is cheap, and is computed by all of them.
+
+    Args:
+        model: Encoder and predictor.
+        inverse: The head of the inverse-dynamics term.
+        sampler: Windows of prepared frames: this process's part of each batch.
+        config: Settings.
+        seed: Decides the projections of SIGReg.
+        team: The processes that train together.
+    """
 
     name = "representation"
 
@@ -42,16 +56,28 @@ class RepresentationPhase:
         self,
         model: JEPA,
         inverse: InverseDynamics,
-        sampler: WindowSampler,
+        sampler: Batches,
         config: RepresentationConfig,
         *,
         seed: int = 0,
+        team: Team = ALONE,
     ) -> None:
         self.model, self.inverse = model, inverse
         self.sampler, self.config, self._seed = sampler, config, seed
+        self._team = team
         self.optimiser, self.num_steps = config.optimiser, config.steps
         frames = config.length + model.history
         self.samples_per_step = config.episodes * config.windows * frames
+
+    @contextmanager
+    def reading_ahead(self) -> Iterator[None]:
+        """Have a thread cut the windows of coming steps meanwhile."""
+        sampler = self.sampler
+        try:
+            with Prefetch(sampler.batch, end=self.num_steps) as self.sampler:
+                yield
+        finally:
+            self.sampler = sampler
 
     def parameters(self) -> list[nn.Parameter]:
         """Encoder, predictor and the inverse-dynamics head."""
@@ -88,13 +114,14 @@ class RepresentationPhase:
 
     def _encode(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T+1, Z), contexts (B, T+1, C) and actions (B, T, A)."""
-        window = self.sampler.batch(step)
+        window, team = self.sampler.batch(step), self._team
         device = self.model.head.weight.device
         seen = {name: value.to(device) for name, value in window.observations.items()}
         skip = self.model.history - 1
-        latent = self.model.encode_prepared(seen)[:, skip:]
+        features = team.gather(self.model.features(seen))
+        latent = self.model.standardised(features)[:, skip:]
         state, context = self.model.split(latent)
-        return state, context, window.actions[:, skip:].to(device)
+        return state, context, team.gather(window.actions.to(device))[:, skip:]
 
     def _guard(
         self, state: Tensor, context: Tensor, step: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
 from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
+from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
@@ -29,6 +31,7 @@ from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
 from telos.runtime import Runtime
+from telos.types import Verdict
 from telos.world_model import JEPA
 
 ORDER = ("representation", "dynamics", "chart", "critic")
@@ -42,21 +45,31 @@ def phases_of(config: TrainConfig) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Episodes:
-    """Recorded episodes on both sides of the split, images already reduced."""
+    """Recorded episodes on both sides of the split, images reduced."""
 
     train: Recording
     held_out: Recording
 
 
-def split_episodes(config: TrainConfig, model: JEPA, recording: Recording) -> Episodes:
-    """Split by episode; images are reduced once for all."""
+def split_episodes(
+    config: TrainConfig, model: JEPA, recording: Recording, *, in_memory: bool = True
+) -> Episodes:
+    """Split by episode, and reduce images.
+
+    Args:
+        config: Says how many episodes are held out, and whether actions are shuffled.
+        model: Says how images are reduced.
+        recording: Episodes, in memory or in their file.
+        in_memory: Read reduced images into memory, where they are not there yet.
+    """
     if config.shuffle_actions:
         recording = _shuffled(recording, config.seed)
     prepared = prepare_recording(model, recording)
-    train, held_out = split_by_episode(
-        recording.num_episodes, config.held_out, seed=config.seed
-    )
-    return Episodes(train=prepared.select(train), held_out=prepared.select(held_out))
+    sides = split_by_episode(recording.num_episodes, config.held_out, seed=config.seed)
+    train, held_out = (prepared.select(side) for side in sides)
+    if in_memory:
+        train, held_out = train.in_memory(), held_out.in_memory()
+    return Episodes(train=train, held_out=held_out)
 
 
 def train(
@@ -66,6 +79,8 @@ def train(
     runtime: Runtime,
     *,
     resume: bool = False,
+    in_memory: bool = True,
+    team: Team = ALONE,
     listen: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
@@ -74,25 +89,30 @@ def train(
     Args:
         run: An open run folder.
         config: Resolved configuration.
-        recording: Episodes, frames as stored.
+        recording: Episodes, frames as stored, in memory or in their file.
         runtime: Device, dtype, threads.
         resume: Go on from the newest checkpoint.
+        in_memory: Keep reduced images in memory; else each batch is read from the file.
+            Which of the two makes no difference to the result.
+        team: The processes that train together; the leading one writes the run folder.
         listen: Told of progress.
         say: Told of verdicts, in words.
 
     Raises:
         BlockingIOError: If another process is training in this folder.
         Interrupted: After Ctrl-C; everything is saved, and `resume` goes on.
+        ValueError: If the processes cannot share a batch evenly.
     """
-    with Interrupt() as interrupt, sole_writer(run.path):
-        checkpoint = run.resume() if resume else None
+    with Interrupt() as interrupt, _writer(run, team):
+        checkpoint = _checkpoint(run, team) if resume else None
         if checkpoint is not None and checkpoint.phase == "critic":
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
-        episodes = split_episodes(config, modules.model, recording)
+        episodes = split_episodes(config, modules.model, recording, in_memory=in_memory)
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
+        team.align(modules)
         loop = Loop(
             run_folder=run,
             runtime=runtime,
@@ -100,8 +120,19 @@ def train(
             interrupt=interrupt,
             checkpoint_every=config.checkpoint_every,
             listen=listen,
+            team=team,
         )
         _run_phases(loop, config, modules, episodes, checkpoint, say)
+
+
+def _writer(run: Run, team: Team) -> AbstractContextManager:
+    """The lock on the run folder, for the process that writes there."""
+    return sole_writer(run.path) if team.leads else nullcontext()
+
+
+def _checkpoint(run: Run, team: Team) -> Checkpoint | None:
+    """Where the training goes on; the leading process also cuts the metrics back."""
+    return run.resume() if team.leads else run.latest_checkpoint()
 
 
 def _run_phases(
@@ -112,44 +143,53 @@ def _run_phases(
     checkpoint: Checkpoint | None,
     say: Callable[[str], None],
 ) -> None:
-    order = phases_of(config)
+    order, team = phases_of(config), loop.team
     start = order.index(checkpoint.phase) if checkpoint else 0
     if start == 0:
-        loop.run(representation_phase(config, modules, episodes.train), checkpoint)
+        phase = representation_phase(config, modules, episodes.train, team)
+        with phase.reading_ahead():
+            loop.run(phase, checkpoint)
         checkpoint = None
     latents, held_out = (
         swap_contexts(
-            encode_recording(modules.model, side), config.model.state_dim, config.seed
+            encode_recording(modules.model, side, team),
+            config.model.state_dim,
+            config.seed,
         )
         for side in (episodes.train, episodes.held_out)
     )
     for name in order[max(1, start) :]:
         if name == "critic" and config.critic.form == "auto":
-            config = _settled(loop.run_folder, config, modules, held_out, say)
-        loop.run(latent_phase(name, config, modules, latents), checkpoint)
+            config = _settled(loop, config, modules, held_out, say)
+        loop.run(latent_phase(name, config, modules, latents, team), checkpoint)
         checkpoint = None
-        if name == "dynamics":
+        if name == "dynamics" and team.leads:
             verdict = diagnose(modules.model, held_out, config.seed)
             steps = config.representation.steps
             save_verdict(loop.run_folder, "representation", verdict, steps)
             say(f"{verdict.name}: {verdict.text}")
-    readouts = fit_readouts(latents, held_out, config.seed)
-    save_trained(loop.run_folder, config, modules, readouts, latents)
+    if team.leads:
+        readouts = fit_readouts(latents, held_out, config.seed)
+        save_trained(loop.run_folder, config, modules, readouts, latents)
 
 
 def _settled(
-    run: Run,
+    loop: Loop,
     config: TrainConfig,
     modules: Modules,
     held_out: Recording,
     say: Callable[[str], None],
 ) -> TrainConfig:
     """The configuration that says how the critic learns in this world."""
-    chart = judge_chart(modules.chart, modules.model, held_out, seed=config.seed)
-    verdict = chart.settles(config.chart.trusted)
-    save_verdict(run, "critic", verdict, config.chart.steps)
-    say(f"critic: {verdict.text}")
-    settled = with_critic(config, verdict.name)
+
+    def judged() -> Verdict:
+        chart = judge_chart(modules.chart, modules.model, held_out, seed=config.seed)
+        verdict = chart.settles(config.chart.trusted)
+        save_verdict(loop.run_folder, "critic", verdict, config.chart.steps)
+        say(f"critic: {verdict.text}")
+        return verdict
+
+    settled = with_critic(config, loop.team.led(judged).name)
     modules.settle_critic(settled)
     return settled
 
@@ -163,14 +203,16 @@ def _as_settled_before(run: Run, config: TrainConfig) -> TrainConfig:
 
 
 def representation_phase(
-    config: TrainConfig, modules: Modules, recording: Recording
+    config: TrainConfig, modules: Modules, recording: Recording, team: Team = ALONE
 ) -> RepresentationPhase:
     """Phase 1, on prepared frames.
 
     Raises:
-        ValueError: If no episode is long enough for a window.
+        ValueError: If no episode is long enough for a window, or the processes cannot
+            share a batch evenly.
     """
     settings, model = config.representation, modules.model
+    own = team.part(settings.episodes, "representation.episodes")
     sampler = WindowSampler(
         recording,
         length=settings.length + model.history - 1,
@@ -178,14 +220,19 @@ def representation_phase(
         frame_skip=model.frame_skip,
         windows_per_episode=settings.windows,
         seed=config.seed,
+        part=slice(own.start * settings.windows, own.stop * settings.windows),
     )
     return RepresentationPhase(
-        model, modules.inverse, sampler, settings, seed=config.seed
+        model, modules.inverse, sampler, settings, seed=config.seed, team=team
     )
 
 
 def latent_phase(
-    name: str, config: TrainConfig, modules: Modules, latents: Recording
+    name: str,
+    config: TrainConfig,
+    modules: Modules,
+    latents: Recording,
+    team: Team = ALONE,
 ) -> Phase:
     """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
 
@@ -194,27 +241,34 @@ def latent_phase(
     Raises:
         ValueError: If no episode is long enough for a window.
     """
-    model = modules.model
+    model, seed = modules.model, config.seed
     if name == "critic":
-        return _critic_phase(config, modules, latents)
+        return _critic_phase(config, modules, latents, team)
     if name == "chart":
-        return ChartPhase(modules.chart, model, latents, config.chart, seed=config.seed)
-    return DynamicsPhase(model, latents, config.dynamics, seed=config.seed)
+        return ChartPhase(
+            modules.chart, model, latents, config.chart, seed=seed, team=team
+        )
+    return DynamicsPhase(model, latents, config.dynamics, seed=seed, team=team)
 
 
 def _critic_phase(
-    config: TrainConfig, modules: Modules, latents: Recording
+    config: TrainConfig, modules: Modules, latents: Recording, team: Team
 ) -> CriticPhase | PathsPhase:
     settings, seed = config.critic, config.seed
     skip = modules.model.frame_skip
     if settings.form not in ("auto", "paths"):
-        critic, target = modules.critic, modules.target
         return CriticPhase(
-            critic, target, latents, settings, frame_skip=skip, seed=seed
+            modules.critic,
+            modules.target,
+            latents,
+            settings,
+            frame_skip=skip,
+            seed=seed,
+            team=team,
         )
     paths = settings.paths
     ways = find_ways(latents, modules.chart, paths, frame_skip=skip, seed=seed)
-    return PathsPhase(modules.critic, latents, ways, settings, seed=seed)
+    return PathsPhase(modules.critic, latents, ways, settings, seed=seed, team=team)
 
 
 def _shuffled(recording: Recording, seed: int) -> Recording:

@@ -28,6 +28,8 @@ from telos.world_model import Chart
 
 CHUNK = 32
 """Pieces whose ways are searched at once."""
+PIECES = 2048
+"""Pieces that are searched at most, drawn from all: half a million frames, 400 MB."""
 FOREIGN = 32
 """Goals from other episodes, per piece."""
 CANDIDATES = 3
@@ -68,7 +70,7 @@ def find_ways(
     Raises:
         ValueError: If no episode has two frames a model step apart.
     """
-    frames = _cut(latents, config.piece, frame_skip)
+    frames = _some(_cut(latents, config.piece, frame_skip), seed)
     if not len(frames):
         raise ValueError(
             f"no episode is longer than {frame_skip} steps, so that no way can be "
@@ -116,6 +118,14 @@ def _cut(latents: Recording, piece: int, skip: int) -> Int[np.ndarray, "P T"]:
             within = np.minimum(begin + np.arange(count), length - 1)
             pieces.append(start + skip * within)
     return np.array(pieces)
+
+
+def _some(frames: Int[np.ndarray, "P T"], seed: int) -> Int[np.ndarray, "Q T"]:
+    """All pieces, or as many as memory is given to, in order."""
+    if len(frames) <= PIECES:
+        return frames
+    rng = np.random.default_rng((seed, 7))
+    return frames[np.sort(rng.choice(len(frames), PIECES, replace=False))]
 
 
 def _shortest(places: Float[Tensor, "P T A"], reach: float) -> Float[Tensor, "P T T"]:

@@ -88,3 +88,30 @@ def sparkline(values: Sequence[float], label: str) -> str:
         role="img",
         aria_label=label,
     )
+
+
+def spike_bars(counts: Sequence[int], label: str) -> str:
+    """A word-sized histogram."""
+    width, height, top = 160, 26, max(*counts, 1)
+    step = width / max(len(counts), 1)
+    drawn = [
+        tag(
+            "rect",
+            x=index * step + 0.4,
+            width=step - 0.8,
+            y=height - max(height * count / top, 1.0),
+            height=max(height * count / top, 1.0),
+            class_="bar plain",
+        )
+        for index, count in enumerate(counts)
+        if count
+    ]
+    return tag(
+        "svg",
+        title(label),
+        *drawn,
+        class_="spikes",
+        viewBox=f"0 0 {width} {height}",
+        role="img",
+        aria_label=label,
+    )

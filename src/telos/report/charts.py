@@ -265,3 +265,37 @@ def _mark(value: float, name: str, x: Scale) -> list[str]:
             text_anchor="end" if left else "start",
         ),
     ]
+
+
+def bar_chart(
+    edges: Sequence[float], counts: Sequence[int], *, label: str, x_name: str
+) -> str:
+    """Counts in given bins.
+
+    Args:
+        edges: One more than there are counts, ascending.
+        counts: Of each bin.
+        label: What the chart shows, for screen readers.
+        x_name: Name of the x axis, unit included.
+    """
+    high = max(edges[-1], edges[0] + 1e-9)
+    x = Scale(low=edges[0], high=high, start=LEFT, end=WIDTH - 14)
+    y = Scale(
+        low=0, high=max(*counts, 1) * 1.08, start=HEIGHT - BOTTOM, end=TOP, whole=True
+    )
+    parts = _axes(x, y, x_name)
+    for start, end, count in zip(edges, edges[1:], counts, strict=False):
+        note = f"{number(start)} to {number(end)}: {number(count)}"
+        parts.append(
+            tag(
+                "rect",
+                title(note),
+                x=x(start) + 0.5,
+                width=max(x(end) - x(start) - 1, 1),
+                # A bin that is not empty is never drawn so flat that it looks so.
+                y=min(y(count), y(0) - 1.5) if count else y(0),
+                height=max(y(0) - y(count), 1.5) if count else 0.0,
+                class_="bar plain",
+            )
+        )
+    return _svg(parts, label)

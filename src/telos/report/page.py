@@ -6,16 +6,15 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from telos.config import atomic_write
 from telos.report.attribution import AttributionView, attribution_view
 from telos.report.comparison import Comparison, compare, training_seconds
+from telos.report.layout import render
 from telos.report.reading import EvaluationFiles, RunFiles, first, read_run
 from telos.report.results import Evaluation, evaluation_view
 from telos.report.safety import safety_notes, unguarded_twin
@@ -168,21 +167,12 @@ def shell_line(command: object) -> str:
 def _render(
     views: Sequence[RunView], comparison: Comparison | None, paths: Sequence[Path]
 ) -> str:
-    environment = Environment(
-        loader=PackageLoader("telos.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters["svg"] = Markup
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
         runs=views,
         comparison=comparison,
         films_json=Markup(_films_json(views)),
         command=shlex.join(["telos", "report", *map(str, paths), "--open"]),
-        style=Markup(_asset("style.css")),
-        script=Markup(_asset("page.js")),
     )
 
 
@@ -195,7 +185,3 @@ def _films_json(views: Sequence[RunView]) -> str:
         for film in evaluation.films
     }
     return json.dumps(films, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _asset(name: str) -> str:
-    return (resources.files("telos.report") / "templates" / name).read_text("utf-8")

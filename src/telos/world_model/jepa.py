@@ -79,8 +79,15 @@ class JEPA(nn.Module):
 
     def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of frames that `prepare` has already reduced."""
-        features = self.head(self.perception(observation))
-        return self.standardise(features.float().flatten(0, 1)).view(features.shape)
+        return self.standardised(self.features(observation))
+
+    def features(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        """Latent states before they are standardised: each frame for itself."""
+        return self.head(self.perception(observation)).float()
+
+    def standardised(self, features: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Latent states of features; in training mode by the batch's statistics."""
+        return self.standardise(features.flatten(0, 1)).view(features.shape)
 
     def split(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """(..., D) into state (..., Z) and context (..., C)."""
