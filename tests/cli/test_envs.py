@@ -25,7 +25,16 @@ def test_one_world_is_shown_with_units_goals_and_behaviours(capsys):
 
 @pytest.mark.parametrize(
     "name",
-    ["discs", "pendulum", "cart-pole", "hidden-hazard", "push-t", "two-rooms"],
+    [
+        "discs",
+        "pendulum",
+        "cart-pole",
+        "reacher",
+        "hidden-hazard",
+        "push-t",
+        "two-rooms",
+        "four-rooms",
+    ],
 )
 def test_every_world_of_our_own_can_be_shown(name, capsys):
     assert main(["envs", name]) == 0

@@ -19,6 +19,7 @@ from telos.envs.cart_pole.physics import (
     SECONDS,
     step,
 )
+from telos.envs.factors import draw_look
 
 states = st.tuples(*(st.floats(-2, 2) for _ in range(4)))
 
@@ -81,6 +82,7 @@ def test_goals_are_elsewhere_on_the_rail():
 
 def test_the_distance_is_that_of_the_farther_end_of_the_pole():
     world = make_world("cart-pole", 2)
+    world.reset([0, 1])
     goal = world._goal_at(np.zeros((2, 4)))
     here = world._labels(np.array([[0.3, 0.0, 0.0, 0.0], [0.0, 0.0, 0.2, 0.0]]))
     expected = [0.3, 2 * np.sin(0.1)]
@@ -102,7 +104,8 @@ def test_the_expert_moves_the_cart_and_greedy_drops_the_pole():
 
 def test_the_picture_shows_cart_and_pole():
     state = np.array([[0.5, 0.0, 0.0, 0.0]])
-    image = physics.draw(state, 1.5)[0].astype(int)
+    look = draw_look(physics.FACTORS, {}, [0])
+    image = physics.draw(state, 1.5, look)[0].astype(int)
     scale = 64 / (2 * physics.VIEW)
     column = int((0.5 + physics.VIEW) * scale)
     red = image[..., 0] - image[..., 2] > 90

@@ -72,6 +72,7 @@ def test_the_angle_label_is_wrapped_and_its_way_is_not():
 
 def test_the_distance_takes_the_shorter_way_round_and_counts_speed():
     world = make_world("pendulum", 3)
+    world.reset([0, 1, 2])
     goal = world._goal_at(np.array([[3.1, 0.0], [0.0, 0.0], [0.0, 0.0]]))
     here = {"angle": np.array([-3.1, 0.3, 0.0]), "speed": np.array([0.0, 4.0, 1.5])}
     expected = [2 * np.pi - 6.2, 0.5, 0.15]
@@ -97,6 +98,7 @@ def test_wrapped_angles():
 
 def test_the_picture_has_the_tip_where_the_label_says():
     world = make_world("pendulum", 4)
+    world.reset([0, 1, 2, 3])
     world._states = np.array([[0.0, 0], [np.pi / 2, 0], [np.pi, 0], [-np.pi / 2, 0]])
     pixels = world._observe(world._states)["pixels"]
     place = world._labels(world._states)["position"]

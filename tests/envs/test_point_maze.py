@@ -111,7 +111,7 @@ def test_a_decoded_position_inside_a_wall_has_a_finite_way(world):
 
 def test_the_expert_arrives_where_greedy_runs_into_the_wall(world, monkeypatch):
     frame = np.zeros((64, 64, 3), np.uint8)
-    monkeypatch.setattr(world._scene, "render", lambda state: frame)
+    monkeypatch.setattr(world._scene, "render", lambda *shown: frame)
     seeds = [0, 1, 2]
     reached = {}
     for name in ("greedy", "expert"):
@@ -194,7 +194,7 @@ def test_imagined_states_look_as_they_would(world):
 
 def test_another_environment_is_no_point_maze():
     with pytest.raises(ValueError, match="no point maze"):
-        PointMaze(1, maze_id="Pendulum-v1")
+        PointMaze(1, maze="Pendulum-v1")
 
 
 def test_an_unknown_maze_is_answered_with_the_known_ones():

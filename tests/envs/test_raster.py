@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, Raster, empty_floor
+from telos.envs.raster import DOT_COLOUR, FLOOR_COLOUR, WALL_COLOUR, Raster
+
+
+def empty_floor(num_images):
+    colour = np.rint(255 * FLOOR_COLOUR).astype(np.uint8)
+    return np.broadcast_to(colour, (num_images, 64, 64, 3))
 
 
 def coverage(raster):

@@ -19,7 +19,9 @@ WORLDS = [
     ("discs", {"layout": "beside"}),
     ("discs", {"layout": "field", "speed_limit": 0.8, "visible": True}),
     ("pendulum", {}),
-    ("cart-pole", {}),
+    ("cart-pole", {"factors": {"agent_colour": "random", "camera_x": 0.1}}),
+    ("reacher", {}),
+    ("reacher", {"measure": "joints", "target": True, "speed_limit": 30.0}),
     ("hidden-hazard", {"places": 3, "probability": 0.4}),
 ]
 IDS = [f"{name}-{i}" for i, (name, _) in enumerate(WORLDS)]
@@ -132,7 +134,7 @@ def test_exact_dynamics_are_the_simulation_step_by_step(name, options):
         imagined = trajectory.states[:, 0, 0, time].numpy()
         for label, dims in world.exact_dims.items():
             apart = imagined[:, dims] - step.labels[label].reshape(len(SEEDS), -1)
-            if label == "angle":
+            if label in ("angle", "angles"):
                 apart = np.mod(apart + np.pi, 2 * np.pi) - np.pi
             assert np.abs(apart[~ended]).max() < 1e-5
         ended |= step.terminated
@@ -211,7 +213,16 @@ def test_only_exact_planning_is_offered_where_no_script_is_honest(name, options)
 
 
 @pytest.mark.parametrize(
-    "name", ["discs-between", "discs-field", "pendulum", "cart-pole", "hidden-hazard"]
+    "name",
+    [
+        "discs-between",
+        "discs-field",
+        "pendulum",
+        "cart-pole",
+        "hidden-hazard",
+        "reacher",
+        "reacher-joints",
+    ],
 )
 def test_exact_planning_reaches_the_goal_and_keeps_the_limits(name):
     protocol = load_protocol(name).with_episodes(2)
@@ -268,6 +279,9 @@ def test_wrong_calls_say_what_was_expected(name, options):
         ("cart-pole", {"track": 2.0}, "where the rail ends"),
         ("cart-pole", {"angle_limit": 0.01}, "lean at the start"),
         ("cart-pole", {"angle_limit": 2.0}, "where they lie"),
+        ("reacher", {"measure": "elbow"}, "'fingertip', 'joints'"),
+        ("reacher", {"speed_limit": -1.0}, "positive"),
+        ("discs", {"factors": {"hat": 1.0}}, "unknown factor 'hat'"),
         ("hidden-hazard", {"places": 1}, "2 or 3"),
         ("hidden-hazard", {"probability": 1.0}, "between 0 and 1"),
         ("hidden-hazard", {"reveal_radius": 0.1}, "more than 0.25"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from telos.envs.factors import draw_look
 from telos.envs.two_rooms import simulation as sim
 from telos.envs.two_rooms.geodesic import next_corner, path_length
 
@@ -170,8 +171,10 @@ def test_the_dot_can_be_localised_between_pixels():
     wall = np.full(64, 44.0)
     positions = rng.uniform([8.0, 8.0], [36.0, 56.0], (64, 2))
     lay = sim.Layouts(wall=wall, door=np.full(64, 32.0))
-    with_dot = sim.render(positions, lay).astype(float)
-    without = sim.render_background(lay).astype(float)
+    look = draw_look(sim.FACTORS, {}, range(64))
+    background = sim.render_background(lay, look)
+    with_dot = sim.draw_dots(background, positions, look).astype(float)
+    without = background.astype(float)
     weight = np.abs(with_dot - without).sum(-1)
     centres = np.arange(sim.SIZE) + 0.5
     total = weight.sum((1, 2))

@@ -46,7 +46,7 @@ _TWO_ROOMS = WorldEntry(
 _POINT_MAZE = WorldEntry(
     id="point-maze",
     aliases=("PointMaze_UMaze-v3", "PointMaze_Medium-v3", "PointMaze_Large-v3"),
-    summary="a point mass in a MuJoCo maze, seen from above in 64 x 64 pixels",
+    summary="a point mass in a MuJoCo maze: U-shaped, medium or large; 64 x 64 pixels",
     factory="telos.envs.point_maze:PointMaze",
     success="within 0.5 m of the goal",
 )
@@ -71,12 +71,33 @@ _CART_POLE = WorldEntry(
     factory="telos.envs.cart_pole:CartPole",
     success="both ends of the pole within 0.1 m of where they should be",
 )
+_REACHER = WorldEntry(
+    id="reacher",
+    aliases=(),
+    summary="an arm of two links, driven by torques: the physics of Reacher-v5",
+    factory="telos.envs.reacher:Reacher",
+    success="fingertip within 0.02 m of the goal's",
+)
+_FOUR_ROOMS = WorldEntry(
+    id="four-rooms",
+    aliases=(),
+    summary="MiniGrid's four rooms: three actions, doors elsewhere in every episode",
+    factory="telos.envs.four_rooms:FourRooms",
+    success="in the cell of the goal",
+)
 _HIDDEN_HAZARD = WorldEntry(
     id="hidden-hazard",
     aliases=(),
     summary="a point mass, and a disc that may be in the way and is seen too late",
     factory="telos.envs.hidden_hazard:HiddenHazard",
     success="within 0.1 m of the goal",
+)
+_CUBE = WorldEntry(
+    id="cube",
+    aliases=(),
+    summary="OGBench's arm and single cube, goals of its own task set",
+    factory="telos.envs.cube:Cube",
+    success="cube within 0.04 m of the goal",
 )
 _PUSH_T = WorldEntry(
     id="push-t",
@@ -94,11 +115,14 @@ _GYMNASIUM = WorldEntry(
 )
 _OWN = (
     _TWO_ROOMS,
+    _FOUR_ROOMS,
     _DISCS,
     _HIDDEN_HAZARD,
     _PENDULUM,
     _CART_POLE,
+    _REACHER,
     _POINT_MAZE,
+    _CUBE,
     _PUSH_T,
 )
 
@@ -122,7 +146,7 @@ def make_world(env_id: str, num_envs: int = 1, **options: object) -> GoalWorld:
         ImportError: If the world needs a package that is not installed.
     """
     if env_id.startswith(MAZE_PREFIX):
-        return _build(_POINT_MAZE, num_envs, {"maze_id": env_id, **options})
+        return _build(_POINT_MAZE, num_envs, {"maze": env_id, **options})
     for entry in _OWN:
         if env_id in (entry.id, *entry.aliases):
             return _build(entry, num_envs, options)

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster, empty_floor
+from telos.envs.appearance import MARK, appearance, canvas
+from telos.envs.factors import Look
+from telos.envs.raster import Raster
 
 FLOOR = 1.0
 """Half the side of the floor, metres."""
@@ -28,6 +30,8 @@ EDGE = 0.01
 """Half the thickness of the drawn edge of the floor, metres."""
 VIEW = 1.1
 """Half the side of what an image shows, metres."""
+FACTORS = {**appearance(2 * VIEW, "m"), **MARK}
+"""How a floor may look."""
 
 
 def step(states: Tensor, actions: Tensor) -> Tensor:
@@ -40,27 +44,27 @@ def step(states: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([held, velocity], -1)
 
 
-def floor(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def floor(x: np.ndarray, y: np.ndarray, radius: np.ndarray, look: Look) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of floors with N discs, fields (B, N), y upwards.
 
-    Nothing is drawn of a disc whose radius is 0.
+    Nothing is drawn of a disc whose radius is 0, and no light is cast.
     """
     num = len(radius)
-    raster = Raster(empty_floor(num), (-VIEW, -VIEW), 2 * VIEW)
+    raster = canvas(look, (-VIEW, -VIEW), 2 * VIEW)
     for first, second in pairwise(_ROUND):
         start, end = (np.full((num, 2), corner) for corner in (first, second))
-        raster.bar(start, end, EDGE, WALL_COLOUR)
+        raster.bar(start, end, EDGE, look.colour("wall"))
     for index in range(radius.shape[1]):
         centre = np.stack([x[:, index], y[:, index]], -1)
-        raster.disc(centre, radius[:, index], ZONE_COLOUR)
+        raster.disc(centre, radius[:, index], look.colour("mark"))
     return raster.pixels()
 
 
-def draw(positions: np.ndarray, background: np.ndarray) -> np.ndarray:
+def draw(positions: np.ndarray, background: np.ndarray, look: Look) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of points at (B, 2) on floors."""
-    raster = Raster(background, (-VIEW, -VIEW), 2 * VIEW)
-    raster.disc(positions, np.full(1, DOT), DOT_COLOUR)
-    return raster.pixels()
+    raster = Raster(background, (-VIEW, -VIEW), 2 * VIEW, look.camera)
+    raster.disc(positions, DOT * look.number("agent_size"), look.colour("agent"))
+    return look.shine(raster.pixels())
 
 
 _RIM = FLOOR + DOT

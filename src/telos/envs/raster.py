@@ -14,12 +14,6 @@ ZONE_COLOUR = np.array([0.95, 0.72, 0.45], np.float32)
 """Of a forbidden place where one is drawn: far from the agent's colour."""
 
 
-def empty_floor(num_images: int) -> np.ndarray:
-    """(B, 64, 64, 3) uint8 images of nothing."""
-    colour = np.rint(255 * FLOOR_COLOUR).astype(np.uint8)
-    return np.broadcast_to(colour, (num_images, SIZE, SIZE, 3))
-
-
 class Raster:
     """B square images of a part of the plane, y upwards; what is drawn last is on top.
 
@@ -29,7 +23,11 @@ class Raster:
     """
 
     def __init__(
-        self, background: np.ndarray, low: tuple[float, float], side: float
+        self,
+        background: np.ndarray,
+        low: tuple[float, float],
+        side: float,
+        camera: np.ndarray | None = None,
     ) -> None:
         """Begin with a copy of images.
 
@@ -37,7 +35,9 @@ class Raster:
             background: (B, size, size, 3) uint8.
             low: x and y of the lower left corner of the image, world units.
             side: Side of the image, world units.
+            camera: (B, 2) by which what an image shows is shifted, world units.
         """
+        self._camera = np.zeros((1, 2)) if camera is None else camera
         self._size = background.shape[1]
         self._pixel = side / self._size
         middle = ((np.arange(self._size) + 0.5) * self._pixel).astype(np.float32)
@@ -46,23 +46,28 @@ class Raster:
 
     def disc(self, centre: np.ndarray, radius: np.ndarray, colour: np.ndarray) -> None:
         """Draw discs at (B, 2) with radii (B,) or (1,); 0 draws nothing."""
-        centre = centre.astype(np.float32)
+        centre = (centre - self._camera).astype(np.float32)
         dx = (self._x - centre[:, :1]) ** 2
         dy = (self._y - centre[:, 1:]) ** 2
         self._blend(dx[:, None] + dy[:, :, None], radius, colour)
 
     def bar(
-        self, start: np.ndarray, end: np.ndarray, half: float, colour: np.ndarray
+        self,
+        start: np.ndarray,
+        end: np.ndarray,
+        half: np.ndarray | float,
+        colour: np.ndarray,
     ) -> None:
-        """Draw segments between (B, 2) points, ``half`` thick to either side."""
-        start, along = start.astype(np.float32), (end - start).astype(np.float32)
+        """Draw segments between (B, 2) points, ``half`` or (B,) thick to each side."""
+        along = (end - start).astype(np.float32)
+        start = (start - self._camera).astype(np.float32)
         dx = (self._x - start[:, :1])[:, None]
         dy = (self._y - start[:, 1:])[:, :, None]
         ax, ay = along[:, 0, None, None], along[:, 1, None, None]
         length2 = np.maximum(ax**2 + ay**2, np.float32(1e-12))
         time = np.clip((dx * ax + dy * ay) / length2, 0.0, 1.0)
         distance2 = (dx - time * ax) ** 2 + (dy - time * ay) ** 2
-        self._blend(distance2, np.full(1, half), colour)
+        self._blend(distance2, np.reshape(half, -1), colour)
 
     def boxes(
         self,
@@ -80,6 +85,7 @@ class Raster:
             colour: Of all of them.
         """
         boxes = (boxes / self._pixel).astype(np.float32)
+        centre = centre - self._camera
         column = (centre[:, :1] - self._x[0]) / self._pixel
         row = (self._y[0] - centre[:, 1:]) / self._pixel
         columns, rows = (_around(at, boxes) for at in (column, row))

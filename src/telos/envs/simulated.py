@@ -18,6 +18,7 @@ from telos.envs.checks import (
 )
 from telos.envs.errors import NotOfferedError
 from telos.envs.exact import ExactDynamics, ExactStep
+from telos.envs.factors import Option, Table, check_factors, draw_look
 from telos.envs.limits import Limit
 from telos.envs.mixture import MixturePolicy
 from telos.envs.random_policy import RandomPolicy
@@ -52,9 +53,19 @@ class SimulatedWorld(ABC):
     """Where an exact state holds a label."""
     weights: ClassVar[Weights]
     """What the objective of ``oracle`` charges."""
+    factors: ClassVar[Table]
+    """What may look different; an option of the same name says what does."""
 
-    def __init__(self, num_envs: int, spec: WorldSpec, step: ExactStep) -> None:
+    def __init__(
+        self,
+        num_envs: int,
+        spec: WorldSpec,
+        step: ExactStep,
+        factors: Option | None = None,
+    ) -> None:
         check_count("num_envs", num_envs)
+        self._varied = dict(factors or {})
+        check_factors(self.factors, self._varied)
         self._num_envs, self._spec, self._physics = num_envs, spec, step
         self._states = np.zeros((0, 0))
         self._ended = np.zeros(0, bool)
@@ -70,7 +81,9 @@ class SimulatedWorld(ABC):
 
     def reset(self, seeds: Sequence[int]) -> Step:
         """Start B new episodes; the seed alone decides each."""
-        self._states = self._begin(check_seeds(seeds, self._num_envs))
+        seeds = check_seeds(seeds, self._num_envs)
+        self._look = draw_look(self.factors, self._varied, seeds)
+        self._states = self._begin(seeds)
         self._rules = self._limits()
         self._ended = np.zeros(self._num_envs, bool)
         return self._show(self._states)
@@ -87,9 +100,9 @@ class SimulatedWorld(ABC):
         return self._show(before)
 
     def layout(self) -> list[dict[str, float]]:
-        """Nothing varies between episodes but where they start."""
+        """The factors that are named; nothing else varies but where episodes start."""
         check_started(self._states)
-        return [{} for _ in range(self._num_envs)]
+        return [self._look.row(index) for index in range(self._num_envs)]
 
     def limits(self) -> list[list[dict[str, Any]]]:
         """What must hold in each running episode."""

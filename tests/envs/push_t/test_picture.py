@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from telos.envs.push_t.factors import FACTORS, check_factors, draw_look
+from telos.envs.factors import check_factors, draw_look
+from telos.envs.push_t.factors import FACTORS
 from telos.envs.push_t.picture import Painter
 from telos.envs.push_t.placement import FIELD_TARGET, at_rest
 from telos.envs.push_t.shape import AREA, centre_of
@@ -16,7 +17,7 @@ STATE = at_rest(np.array([120.0, 400.0]), np.array([300.0, 150.0, 0.7]))
 
 
 def draw(factors, state=STATE, target=None, size=SIZE):
-    look = draw_look({"brightness": 1.0, **factors}, [0])
+    look = draw_look(FACTORS, {"brightness": 1.0, **factors}, [0])
     marked = None if target is None else target[None]
     return Painter(look, marked, size).draw(state[None, None])[0, 0].astype(float)
 
@@ -95,14 +96,14 @@ def test_what_leaves_the_picture_is_cut_off():
 
 
 def test_many_states_of_many_environments_are_drawn_like_one():
-    look = draw_look(dict.fromkeys(FACTORS, "random"), [3, 4])
+    look = draw_look(FACTORS, dict.fromkeys(FACTORS, "random"), [3, 4])
     targets = np.stack([FIELD_TARGET, FIELD_TARGET + 20])
     rng = np.random.default_rng(0)
     states = np.stack([STATE + rng.normal(0, 30, 10) for _ in range(6)])
     states = states.reshape(2, 3, 10)
     together = Painter(look, targets, SIZE).draw(states)
     for seed, row in ((3, 0), (4, 1)):
-        alone = draw_look(dict.fromkeys(FACTORS, "random"), [seed])
+        alone = draw_look(FACTORS, dict.fromkeys(FACTORS, "random"), [seed])
         painter = Painter(alone, targets[row][None], SIZE)
         for n in range(3):
             single = painter.draw(states[row, n][None, None])[0, 0]
@@ -112,13 +113,14 @@ def test_many_states_of_many_environments_are_drawn_like_one():
 def test_factors_are_drawn_within_their_bounds_and_one_by_one():
     seeds = list(range(50))
     option = {"block_scale": {"low": 25, "high": 28}, "agent_colour": "random"}
-    look = draw_look(option, seeds)
-    assert ((look.scale >= 25) & (look.scale <= 28)).all()
-    assert look.scale.std() > 0.5
+    look = draw_look(FACTORS, option, seeds)
+    scale = look.number("block_scale")
+    assert ((scale >= 25) & (scale <= 28)).all()
+    assert scale.std() > 0.5
     assert look.values["agent_colour"].std() > 50
-    np.testing.assert_array_equal(look.radius, 15.0)
-    other = draw_look({**option, "brightness": "random"}, seeds)
-    np.testing.assert_array_equal(other.scale, look.scale)
+    np.testing.assert_array_equal(look.number("agent_radius"), 15.0)
+    other = draw_look(FACTORS, {**option, "brightness": "random"}, seeds)
+    np.testing.assert_array_equal(other.number("block_scale"), scale)
     assert look.row(0)["agent_colour_r"] == look.values["agent_colour"][0, 0]
 
 
@@ -137,4 +139,4 @@ def test_factors_are_drawn_within_their_bounds_and_one_by_one():
 )
 def test_bad_factors_are_refused(option, message):
     with pytest.raises(ValueError, match=message):
-        check_factors(option)
+        check_factors(FACTORS, option)

@@ -349,7 +349,8 @@ def test_factors_change_what_is_pushed_and_are_recorded():
     assert [space.sizes for space in large._spaces] == [(40.0, 20.0)] * 2
     world = make_world("push-t", 2)
     world.reset([0, 1])
-    assert world.layout()[1]["block_scale"] == 30
+    assert [space.sizes for space in world._spaces] == [(30.0, 15.0)] * 2
+    assert set(world.layout()[1]) == {"target_x", "target_y", "target_angle"}
 
 
 @pytest.mark.parametrize(

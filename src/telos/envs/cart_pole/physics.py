@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, ZONE_COLOUR, Raster, empty_floor
+from telos.envs.appearance import MARK, appearance, canvas
+from telos.envs.factors import Look
 
 GRAVITY = 9.81
 """m/s^2."""
@@ -31,6 +32,8 @@ VIEW = 1.7
 """Half the side of what an image shows, metres."""
 MIDDLE = 0.6
 """Height of the middle of an image above the rail, metres."""
+FACTORS = {**appearance(2 * VIEW, "m"), **MARK}
+"""How a cart-pole may look; the agent is its pole, the mark its rail."""
 
 
 def step(states: Tensor, actions: Tensor) -> Tensor:
@@ -54,13 +57,14 @@ def tip(states: np.ndarray) -> np.ndarray:
     return np.stack([cart + length * np.sin(angle), length * np.cos(angle)], -1)
 
 
-def draw(states: np.ndarray, end: float) -> np.ndarray:
+def draw(states: np.ndarray, end: float, look: Look) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of (B, 4) states on a rail that ends at +-``end``."""
     num, pivot = len(states), np.stack([states[:, 0], np.zeros(len(states))], -1)
-    raster = Raster(empty_floor(num), (-VIEW, MIDDLE - VIEW), 2 * VIEW)
+    raster = canvas(look, (-VIEW, MIDDLE - VIEW), 2 * VIEW)
     left, right = np.full((num, 2), [-end, 0.0]), np.full((num, 2), [end, 0.0])
-    raster.bar(left, right, 0.02, ZONE_COLOUR)
+    raster.bar(left, right, 0.02, look.colour("mark"))
     half = np.array([0.12, 0.0])
-    raster.bar(pivot - half, pivot + half, 0.08, WALL_COLOUR)
-    raster.bar(pivot, tip(states), 0.04, DOT_COLOUR)
-    return raster.pixels()
+    raster.bar(pivot - half, pivot + half, 0.08, look.colour("wall"))
+    thick = 0.04 * look.number("agent_size")
+    raster.bar(pivot, tip(states), thick, look.colour("agent"))
+    return look.shine(raster.pixels())

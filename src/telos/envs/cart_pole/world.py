@@ -12,6 +12,7 @@ from torch import Tensor
 
 from telos.envs.cart_pole import physics
 from telos.envs.checks import check_positive
+from telos.envs.factors import Option
 from telos.envs.limits import Limit, Within
 from telos.envs.raster import SIZE
 from telos.envs.regulator import Body, Regulator, RegulatorPolicy, Weights
@@ -55,6 +56,7 @@ class CartPole(SimulatedWorld):
         "speed": (3,),
     }
     weights = Weights(state=(1.0, 0.05, 0.5, 0.05), effort=0.1)
+    factors = physics.FACTORS
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class CartPole(SimulatedWorld):
         *,
         track: float = 1.2,
         angle_limit: float = 0.15,
+        factors: Option | None = None,
         max_steps: int = MAX_STEPS,
     ) -> None:
         """Build B carts; call ``reset`` before anything else.
@@ -89,8 +92,13 @@ class CartPole(SimulatedWorld):
                 f"lean at the start, and less than {FALLEN:.2f}, where they lie."
             )
         self._track, self._angle_limit = track, angle_limit
-        spec = _spec(max_steps, track=track, angle_limit=angle_limit)
-        super().__init__(num_envs, spec, physics.step)
+        spec = _spec(
+            max_steps,
+            track=track,
+            angle_limit=angle_limit,
+            factors=dict(factors or {}),
+        )
+        super().__init__(num_envs, spec, physics.step, factors)
 
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) metres that the farther end of the pole is from where it should be."""
@@ -144,7 +152,7 @@ class CartPole(SimulatedWorld):
         return (np.abs(states[:, 2]) >= FALLEN) | (np.abs(states[:, 0]) >= END)
 
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        pixels = physics.draw(states, END)
+        pixels = physics.draw(states, END, self._look)
         return {"pixels": pixels, "state": states.astype(np.float32)}
 
 
@@ -170,7 +178,7 @@ def _without_pole(targets: np.ndarray) -> Regulator:
     )
 
 
-def _spec(max_steps: int, **options: float) -> WorldSpec:
+def _spec(max_steps: int, **options: object) -> WorldSpec:
     limit = np.full(1, physics.FORCE, np.float32)
     units = {"cart": "m", "cart_speed": "m/s", "angle": "rad", "speed": "rad/s"}
     numbers = {

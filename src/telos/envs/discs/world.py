@@ -10,6 +10,7 @@ import numpy as np
 from telos.envs import point_mass
 from telos.envs.checks import check_option, check_positive, check_started
 from telos.envs.discs.placement import Placement, place, sample_goal
+from telos.envs.factors import Option
 from telos.envs.limits import KeepOut, Limit, Within
 from telos.envs.raster import SIZE
 from telos.envs.regulator import Weights
@@ -38,6 +39,7 @@ class Discs(SimulatedWorld):
     goal_rules = ("across", "random")
     exact_dims: ClassVar = {"position": (0, 1), "velocity": (2, 3)}
     weights = Weights(state=(1.0, 1.0, 0.05, 0.05), effort=0.02)
+    factors = point_mass.FACTORS
 
     def __init__(
         self,
@@ -46,6 +48,7 @@ class Discs(SimulatedWorld):
         layout: str = "between",
         visible: bool = False,
         speed_limit: float | None = None,
+        factors: Option | None = None,
         max_steps: int = MAX_STEPS,
     ) -> None:
         """Build B floors; call ``reset`` before anything else.
@@ -56,6 +59,7 @@ class Discs(SimulatedWorld):
                 one disc right in the way, both sides equally good; ``field``: six.
             visible: Whether discs are drawn.
             speed_limit: Bound of each component of the velocity, m/s, or None.
+            factors: What looks other than usual, see ``factors.Option``.
             max_steps: Usual step limit; the world itself never stops.
 
         Raises:
@@ -67,17 +71,23 @@ class Discs(SimulatedWorld):
         self._layout_option, self._visible = layout, visible
         self._speed_limit = speed_limit
         self._placements: list[Placement] = []
-        spec = _spec(max_steps, layout=layout, visible=visible, speed_limit=speed_limit)
-        super().__init__(num_envs, spec, point_mass.step)
+        spec = _spec(
+            max_steps,
+            layout=layout,
+            visible=visible,
+            speed_limit=speed_limit,
+            factors=dict(factors or {}),
+        )
+        super().__init__(num_envs, spec, point_mass.step, factors)
 
     def layout(self) -> list[dict[str, float]]:
-        """Place and radius of every disc of each running episode, metres."""
+        """Place and radius of every disc of each episode, metres; named factors."""
         check_started(self._placements)
-        rows = []
-        for placement in self._placements:
+        rows = super().layout()
+        for row, placement in zip(rows, self._placements, strict=True):
             discs = enumerate(zip(placement.centres, placement.radii, strict=True), 1)
             numbers = {n: (*centre, radius) for n, (centre, radius) in discs}
-            rows.append(
+            row.update(
                 {
                     f"disc_{n}_{name}": float(value)
                     for n, values in numbers.items()
@@ -96,7 +106,7 @@ class Discs(SimulatedWorld):
         self._x, self._y = centres[..., 0], centres[..., 1]
         self._radius = np.stack([p.radii for p in self._placements])
         shown = self._radius if self._visible else 0.0 * self._radius
-        self._background = point_mass.floor(self._x, self._y, shown)
+        self._background = point_mass.floor(self._x, self._y, shown, self._look)
         return _at_rest(np.stack([p.start for p in self._placements]))
 
     def _limits(self) -> tuple[Limit, ...]:
@@ -128,7 +138,7 @@ class Discs(SimulatedWorld):
 
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            "pixels": point_mass.draw(states[:, :2], self._background),
+            "pixels": point_mass.draw(states[:, :2], self._background, self._look),
             "state": states.astype(np.float32),
         }
 

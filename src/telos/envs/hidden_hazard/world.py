@@ -9,6 +9,7 @@ import numpy as np
 
 from telos.envs import point_mass
 from telos.envs.checks import check_started
+from telos.envs.factors import Option
 from telos.envs.hidden_hazard.oracle import ExactHiddenHazard
 from telos.envs.hidden_hazard.places import (
     ASIDE,
@@ -55,6 +56,7 @@ class HiddenHazard(SimulatedWorld):
         "hazard_offset": (4, 5),
     }
     weights = Weights(state=(1.0, 1.0, 0.05, 0.05), effort=0.02)
+    factors = point_mass.FACTORS
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class HiddenHazard(SimulatedWorld):
         places: int = 2,
         probability: float = 0.5,
         reveal_radius: float = 0.3,
+        factors: Option | None = None,
         max_steps: int = MAX_STEPS,
     ) -> None:
         """Build B floors; call ``reset`` before anything else.
@@ -73,6 +76,7 @@ class HiddenHazard(SimulatedWorld):
             probability: That it lies in the way.
             reveal_radius: Distance from a place within which it is seen, metres; more
                 than the hazard's own 0.25, less than the 0.7 between places.
+            factors: What looks other than usual, see ``factors.Option``.
             max_steps: Usual step limit; the world itself never stops.
 
         Raises:
@@ -87,16 +91,17 @@ class HiddenHazard(SimulatedWorld):
             places=places,
             probability=probability,
             reveal_radius=reveal_radius,
+            factors=dict(factors or {}),
         )
-        super().__init__(num_envs, spec, point_mass.step)
+        super().__init__(num_envs, spec, point_mass.step, factors)
 
     def layout(self) -> list[dict[str, float]]:
         """Where the hazard of each running episode lies, metres, and by which mode."""
         check_started(self._placements)
-        rows = zip(self._placements, self._hazards, strict=True)
+        rows = zip(self._placements, self._hazards, super().layout(), strict=True)
         return [
-            {"mode": float(p.mode), "hazard_x": float(x), "hazard_y": float(y)}
-            for p, (x, y) in rows
+            {"mode": float(p.mode), "hazard_x": float(x), "hazard_y": float(y), **look}
+            for p, (x, y), look in rows
         ]
 
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
@@ -124,7 +129,9 @@ class HiddenHazard(SimulatedWorld):
         self._hazards = np.stack([p.places[p.mode] for p in self._placements])
         self._revealed = np.zeros(len(seeds), bool)
         x, y = self._hazards[:, :1], self._hazards[:, 1:]
-        self._floors = [point_mass.floor(x, y, r + 0.0 * x) for r in (0.0, RADIUS)]
+        self._floors = [
+            point_mass.floor(x, y, r + 0.0 * x, self._look) for r in (0.0, RADIUS)
+        ]
         starts = np.stack([p.start for p in self._placements])
         return np.concatenate([starts, np.zeros_like(starts)], -1)
 
@@ -166,7 +173,7 @@ class HiddenHazard(SimulatedWorld):
         background = np.where(shown, self._floors[1], self._floors[0])
         numbers = np.concatenate([states, known, known * self._hazards], -1)
         return {
-            "pixels": point_mass.draw(states[:, :2], background),
+            "pixels": point_mass.draw(states[:, :2], background, self._look),
             "state": numbers.astype(np.float32),
         }
 
@@ -183,7 +190,7 @@ def _check(places: int, probability: float, reveal_radius: float) -> None:
         )
 
 
-def _spec(max_steps: int, **options: float) -> WorldSpec:
+def _spec(max_steps: int, **options: object) -> WorldSpec:
     limit = np.full(2, point_mass.ACCELERATION, np.float32)
     return WorldSpec(
         id="hidden-hazard",

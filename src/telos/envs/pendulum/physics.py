@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from telos.envs.appearance import appearance, canvas
 from telos.envs.exact import ExactStep
-from telos.envs.raster import DOT_COLOUR, WALL_COLOUR, Raster, empty_floor
+from telos.envs.factors import Look
 
 GRAVITY = 9.81
 """m/s^2; as a torque on the level arm also N m."""
@@ -21,6 +22,8 @@ SECONDS = 0.05
 """Duration of a step."""
 VIEW = 1.25
 """Half the side of what an image shows, metres."""
+FACTORS = appearance(2 * VIEW, "m")
+"""How a pendulum may look."""
 
 
 def stepper(torque: float) -> ExactStep:
@@ -45,10 +48,10 @@ def tip(angle: np.ndarray) -> np.ndarray:
     return np.stack([np.sin(angle), np.cos(angle)], -1)
 
 
-def draw(angle: np.ndarray) -> np.ndarray:
+def draw(angle: np.ndarray, look: Look) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images of pendulums at (B,) angles."""
-    raster = Raster(empty_floor(len(angle)), (-VIEW, -VIEW), 2 * VIEW)
+    raster = canvas(look, (-VIEW, -VIEW), 2 * VIEW)
     pivot, end = np.zeros((len(angle), 2)), tip(angle)
-    raster.bar(pivot, end, 0.04, WALL_COLOUR)
-    raster.disc(end, np.full(1, 0.12), DOT_COLOUR)
-    return raster.pixels()
+    raster.bar(pivot, end, 0.04, look.colour("wall"))
+    raster.disc(end, 0.12 * look.number("agent_size"), look.colour("agent"))
+    return look.shine(raster.pixels())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from telos.envs.checks import check_positive
+from telos.envs.factors import Option
 from telos.envs.limits import Limit, Within
 from telos.envs.pendulum import physics
 from telos.envs.raster import SIZE
@@ -42,6 +43,7 @@ class Pendulum(SimulatedWorld):
     goal_rules = ("upright", "angle")
     exact_dims: ClassVar = {"angle": (0,), "speed": (1,)}
     weights = Weights(state=(1.0, 0.05), effort=0.02)
+    factors = physics.FACTORS
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Pendulum(SimulatedWorld):
         *,
         torque: float = 12.0,
         speed_limit: float = 2.0,
+        factors: Option | None = None,
         max_steps: int = MAX_STEPS,
     ) -> None:
         """Build B pendulums; call ``reset`` before anything else.
@@ -60,6 +63,7 @@ class Pendulum(SimulatedWorld):
                 near-sighted, and goals of the rule ``angle`` stay where they can be
                 held.
             speed_limit: Bound of the speed, rad/s.
+            factors: What looks other than usual, see ``factors.Option``.
             max_steps: Usual step limit; the world itself never stops.
 
         Raises:
@@ -68,8 +72,13 @@ class Pendulum(SimulatedWorld):
         check_positive("torque", torque)
         check_positive("speed_limit", speed_limit)
         self._torque, self._speed_limit = torque, speed_limit
-        spec = _spec(max_steps, torque=torque, speed_limit=speed_limit)
-        super().__init__(num_envs, spec, physics.stepper(torque))
+        spec = _spec(
+            max_steps,
+            torque,
+            speed_limit=speed_limit,
+            factors=dict(factors or {}),
+        )
+        super().__init__(num_envs, spec, physics.stepper(torque), factors)
 
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) norm of the angle to the goal and a tenth of a second of speed, rad."""
@@ -125,7 +134,10 @@ class Pendulum(SimulatedWorld):
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
         angle, speed = states[:, 0], states[:, 1]
         numbers = np.stack([np.sin(angle), np.cos(angle), speed], -1)
-        return {"pixels": physics.draw(angle), "state": numbers.astype(np.float32)}
+        return {
+            "pixels": physics.draw(angle, self._look),
+            "state": numbers.astype(np.float32),
+        }
 
 
 def _nearest(apart: Tensor) -> Tensor:
@@ -134,8 +146,8 @@ def _nearest(apart: Tensor) -> Tensor:
     return torch.cat([angle, apart[..., 1:]], -1)
 
 
-def _spec(max_steps: int, **options: float) -> WorldSpec:
-    limit = np.full(1, options["torque"], np.float32)
+def _spec(max_steps: int, torque: float, **options: object) -> WorldSpec:
+    limit = np.full(1, torque, np.float32)
     return WorldSpec(
         id="pendulum",
         action_low=-limit,
@@ -150,6 +162,6 @@ def _spec(max_steps: int, **options: float) -> WorldSpec:
             "position": StreamSpec(shape=(2,), dtype="float32", unit="m"),
         },
         max_steps=max_steps,
-        options={**options, "max_steps": max_steps},
+        options={"torque": torque, **options, "max_steps": max_steps},
         foresight=Foresight(sigma=0.4, iterations=6),
     )

@@ -17,10 +17,13 @@ from telos.envs.checks import (
 )
 from telos.envs.errors import NotOfferedError
 from telos.envs.exact import PathObjective
+from telos.envs.factors import Option, check_factors, draw_look
+from telos.envs.headless import require_gl
 from telos.envs.mixture import MixturePolicy
 from telos.envs.point_maze.behaviour import GoalPolicy, VisitPolicy, sample_free
+from telos.envs.point_maze.picture import MazePicture, factors_of
 from telos.envs.point_maze.rollout import ExactPointMaze
-from telos.envs.point_maze.scene import IMAGE, SUPERSAMPLE, MazeScene
+from telos.envs.point_maze.scene import IMAGE, MAZES, SUPERSAMPLE, MazeScene, State
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.visibility import VisibilityMap
 from telos.envs.world import Goal, Step, StreamSpec, WorldSpec
@@ -39,8 +42,8 @@ GOAL_DISTANCE, FAR_PATH = 1.0, 2.5
 """Shortest straight distance of start and goal; shortest way under the rule far."""
 ZONE_ROOM = 0.15
 """Starts and goals keep this far from a zone, metres."""
-SIMULATOR_STEPS = 300
-"""Step limit of the registered environment, in simulator steps of 0.01 s."""
+SEES = ("pixels", "state")
+DRAWINGS = ("mujoco", "flat")
 WANDER_CORRELATION = 0.95
 ATTEMPTS = 1000
 
@@ -49,8 +52,9 @@ class PointMaze:
     """B point masses in one maze, with the physics of gymnasium-robotics.
 
     The action (2,) in [-1, 1] is a force. The agent sees ``pixels`` (64, 64, 3) and
-    ``proprio``, its velocity (2,) in m/s. Labels are ``position`` (m) and ``velocity``
-    (m/s). Start and goal are free places; an episode never stops by itself.
+    ``proprio``, its velocity (2,) in m/s, or ``state``: position and velocity. Labels
+    are ``position`` (m) and ``velocity`` (m/s). Start and goal are free places; an
+    episode never stops by itself.
     """
 
     success_radius = 0.5
@@ -64,9 +68,12 @@ class PointMaze:
         self,
         num_envs: int = 1,
         *,
-        maze_id: str = "PointMaze_UMaze-v3",
+        maze: str = "umaze",
+        sees: str = "pixels",
+        drawing: str = "mujoco",
         action_repeat: int = 1,
         zone: Mapping[str, object] | None = None,
+        factors: Option | None = None,
         supersample: int = SUPERSAMPLE,
         max_steps: int | None = None,
     ) -> None:
@@ -74,11 +81,16 @@ class PointMaze:
 
         Args:
             num_envs: B.
-            maze_id: A registered PointMaze environment; only its maze is taken.
+            maze: ``umaze``, ``medium``, ``large``, or the id of a registered PointMaze
+                environment, of which only the maze is taken.
+            sees: ``pixels`` and velocity, or ``state``, which draws nothing.
+            drawing: Who draws: ``mujoco``, or ``flat``: we, many times as fast.
             action_repeat: Simulator steps of 0.01 s per step of the world.
             zone: A keep-out zone in metres, see ``zones.zone_from_option``.
-            supersample: Frames are drawn this much larger and averaged.
-            max_steps: Usual step limit; 300 simulator steps unless told.
+            factors: What looks other than usual, see ``factors.Option``.
+            supersample: MuJoCo's frames are drawn this much larger and averaged.
+            max_steps: Usual step limit; that of the registered environment unless
+                told: 300, 600 and 800 simulator steps.
 
         Raises:
             ImportError: If MuJoCo or a GL library is missing.
@@ -87,19 +99,30 @@ class PointMaze:
         check_count("num_envs", num_envs)
         check_count("action_repeat", action_repeat)
         check_count("supersample", supersample)
+        check_option("sees", sees, SEES)
+        check_option("drawing", drawing, DRAWINGS)
+        if sees == "pixels" and drawing == "mujoco":
+            require_gl()
         self._num_envs, self._repeat = num_envs, action_repeat
         self._zone_option = zone
         self._zone: Zone | None = None
-        self._scene = MazeScene(maze_id, supersample)
+        self._sees, self._drawing = sees, drawing
+        maze = {name: short for short, name in MAZES.items()}.get(maze, maze)
+        self._scene = MazeScene(maze, supersample)
         walls = self._scene.walls
+        self.factors, self._varied = factors_of(walls), dict(factors or {})
+        check_factors(self.factors, self._varied)
         self._map = VisibilityMap(walls, BALL_RADIUS)
         self._routes = VisibilityMap(walls, ROUTE_CLEARANCE)
-        steps = max_steps or SIMULATOR_STEPS // action_repeat
+        steps = max_steps or self._scene.max_steps // action_repeat
         self._spec = _spec(
             max_steps=steps,
-            maze_id=maze_id,
+            maze=maze,
+            sees=sees,
+            drawing=drawing,
             action_repeat=action_repeat,
             zone=zone,
+            factors=self._varied,
             supersample=supersample,
         )
         self._states = []
@@ -122,6 +145,8 @@ class PointMaze:
         seeds = check_seeds(seeds, self._num_envs)
         if self._zone_option is not None:
             self._zone = zone_from_option(self._zone_option, self._num_envs)
+        self._look = draw_look(self.factors, self._varied, seeds)
+        self._picture = MazePicture(self._scene.walls, self._look)
         rngs = [np.random.default_rng([seed, 0]) for seed in seeds]
         starts = [self._sample(rng, START_NOISE) for rng in rngs]
         self._states = [self._scene.new_state(start) for start in starts]
@@ -137,11 +162,13 @@ class PointMaze:
         return self._show(previous)
 
     def layout(self) -> list[dict[str, float]]:
-        """The zone of each running episode, metres; the maze itself is fixed."""
+        """Zone (metres) and named factors of each running episode."""
         check_started(self._states)
-        if self._zone is None:
-            return [{} for _ in self._states]
-        return [zone_factors(self._zone, index) for index in range(self._num_envs)]
+        rows = [self._look.row(index) for index in range(self._num_envs)]
+        if self._zone is not None:
+            for index, row in enumerate(rows):
+                row.update(zone_factors(self._zone, index))
+        return rows
 
     def limits(self) -> list[list[dict[str, Any]]]:
         """The zone of each running episode, if there are zones."""
@@ -160,10 +187,9 @@ class PointMaze:
         """Goals at rest at positions (B, 2), metres."""
         positions = check_actions(positions, self._num_envs, 2)
         states = [self._scene.new_state(position) for position in positions]
-        pixels = np.stack([self._scene.render(state) for state in states])
         still = np.zeros((self._num_envs, 2), np.float32)
         return Goal(
-            observations={"pixels": pixels, "proprio": still},
+            observations=self._observe(states),
             labels={"position": positions.astype(np.float32), "velocity": still},
         )
 
@@ -216,17 +242,26 @@ class PointMaze:
         return ExactPointMaze(self._scene, self._repeat), objective
 
     def show(self, states: np.ndarray) -> Streams:
-        """Frames (B, N, 64, 64, 3) and velocities (B, N, 2) in states.
+        """What would be seen in exact states: name -> (B, N, ...).
 
         Args:
-            states: (B, N, 4) exact states, metres and m/s.
+            states: (B, N, 4), metres and m/s.
         """
-        rows = np.asarray(states, np.float64).reshape(-1, 4)
-        frames = np.stack([self._scene.render_at(row[:2], row[2:]) for row in rows])
-        return {
-            "pixels": frames.reshape(*states.shape[:2], *frames.shape[1:]),
-            "proprio": states[..., 2:].astype(np.float32),
-        }
+        check_started(self._states)
+        states = np.asarray(states, np.float64)
+        if self._sees == "state":
+            return {"state": states.astype(np.float32)}
+        velocity = states[..., 2:].astype(np.float32)
+        if self._drawing == "flat":
+            return {"pixels": self._picture.draw(states[..., :2]), "proprio": velocity}
+        frames = [
+            [self._scene.render_at(s[:2], s[2:], self._look, row) for s in visited]
+            for row, visited in enumerate(states)
+        ]
+        pixels = np.stack(
+            [self._look.shine(np.stack(f)) for f in zip(*frames, strict=True)], 1
+        )
+        return {"pixels": pixels, "proprio": velocity}
 
     def exact_state(self) -> np.ndarray:
         """(B, 1, 4) float64 position (m) and velocity (m/s)."""
@@ -252,16 +287,30 @@ class PointMaze:
     def _show(self, previous: np.ndarray) -> Step:
         positions = self._positions()
         velocity = np.stack([state.qvel for state in self._states]).astype(np.float32)
-        pixels = np.stack([self._scene.render(state) for state in self._states])
         margins = {}
         if self._zone is not None:
             margins["zone"] = self._zone.swept_margin(previous, positions)
         return Step(
-            observations={"pixels": pixels, "proprio": velocity},
+            observations=self._observe(self._states),
             labels={"position": positions.astype(np.float32), "velocity": velocity},
             terminated=np.zeros(self._num_envs, bool),
             margins=margins,
         )
+
+    def _observe(self, states: Sequence[State]) -> dict[str, np.ndarray]:
+        """Streams of the B environments in states of the simulator."""
+        position = np.stack([state.qpos for state in states])
+        velocity = np.stack([state.qvel for state in states])
+        if self._sees == "state":
+            both = np.concatenate([position, velocity], -1)
+            return {"state": both.astype(np.float32)}
+        if self._drawing == "flat":
+            pixels = self._picture.draw(position[:, None])[:, 0]
+        else:
+            rows = enumerate(states)
+            frames = [self._scene.render(s, self._look, row) for row, s in rows]
+            pixels = self._look.shine(np.stack(frames))
+        return {"pixels": pixels, "proprio": velocity.astype(np.float32)}
 
     def _sample(self, rng: np.random.Generator, noise: float) -> np.ndarray:
         """(2,) free place outside the zone."""
@@ -288,19 +337,22 @@ class PointMaze:
         )
 
 
-def _spec(max_steps: int, **options: object) -> WorldSpec:
+def _spec(max_steps: int, sees: str, **options: object) -> WorldSpec:
+    streams = {
+        "pixels": StreamSpec(shape=(IMAGE, IMAGE, 3), dtype="uint8"),
+        "proprio": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
+        "state": StreamSpec(shape=(4,), dtype="float32", unit="m, m/s"),
+    }
+    shown = ("state",) if sees == "state" else ("pixels", "proprio")
     return WorldSpec(
         id="point-maze",
         action_low=np.full(2, -1.0, np.float32),
         action_high=np.full(2, 1.0, np.float32),
-        streams={
-            "pixels": StreamSpec(shape=(IMAGE, IMAGE, 3), dtype="uint8"),
-            "proprio": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
-        },
+        streams={name: streams[name] for name in shown},
         labels={
             "position": StreamSpec(shape=(2,), dtype="float32", unit="m"),
             "velocity": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
         },
         max_steps=max_steps,
-        options={**options, "max_steps": max_steps},
+        options={"sees": sees, **options, "max_steps": max_steps},
     )

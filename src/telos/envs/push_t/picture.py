@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from telos.envs.push_t.factors import Look
+from telos.envs.factors import Look
 from telos.envs.push_t.physics import (
     AGENT,
     ARENA,
@@ -36,7 +36,7 @@ class Painter:
             size: Side of the images, pixels.
         """
         self._look = look
-        ground = np.rint(255 * look.lit(look.colour("background"))).astype(np.uint8)
+        ground = np.rint(255 * _lit(look, look.colour("background"))).astype(np.uint8)
         shape = len(ground), size, size, 3
         raster = _raster(np.broadcast_to(ground[:, None, None], shape))
         if target is not None:
@@ -53,8 +53,9 @@ class Painter:
         _draw_block(raster, look, pose, BLOCK_LINE, colour)
         _draw_block(raster, look, pose, -BLOCK_LINE, LIGHT * colour)
         colour, centre = look.colour("agent"), _seen(look, flat[:, AGENT])
-        raster.disc(centre, look.radius, look.lit(colour))
-        raster.disc(centre, look.radius - AGENT_LINE, look.lit(LIGHT * colour))
+        radius = look.number("agent_radius")
+        raster.disc(centre, radius, _lit(look, colour))
+        raster.disc(centre, radius - AGENT_LINE, _lit(look, LIGHT * colour))
         pixels = raster.pixels()
         return pixels.reshape(batch, num, *pixels.shape[1:])
 
@@ -68,6 +69,12 @@ def _seen(look: Look, points: np.ndarray) -> np.ndarray:
     return (points - look.camera) * np.array([1.0, -1.0])
 
 
+def _lit(look: Look, colour: np.ndarray) -> np.ndarray:
+    """(B, 3) colours (B, 3) in the light of each environment."""
+    light = np.minimum(look.values["brightness"] * np.minimum(colour, 1.0), 1.0)
+    return light.astype(np.float32)
+
+
 def _draw_block(
     raster: Raster, look: Look, pose: np.ndarray, grown: float, colour: np.ndarray
 ) -> None:
@@ -75,9 +82,10 @@ def _draw_block(
     # Around the centre, which needs the smallest patch; mirrored, as y points up.
     corners = (BOXES - CENTRE) * np.array([1.0, -1.0])
     boxes = np.stack([corners.min(1), corners.max(1)], 1)
-    boxes = look.scale[:, None, None, None] * boxes + grown * np.array([[-1.0], [1.0]])
-    centre = _seen(look, centre_of(pose, look.scale))
-    raster.boxes(centre, -pose[:, 2], boxes, look.lit(colour))
+    scale = look.number("block_scale")
+    boxes = scale[:, None, None, None] * boxes + grown * np.array([[-1.0], [1.0]])
+    centre = _seen(look, centre_of(pose, scale))
+    raster.boxes(centre, -pose[:, 2], boxes, _lit(look, colour))
 
 
 def _draw_walls(raster: Raster, look: Look) -> None:
@@ -86,10 +94,10 @@ def _draw_walls(raster: Raster, look: Look) -> None:
     others = np.array([[high, low], [high, high], [low, high], [high, high]])
     sides = np.stack([ends - half, others + half], 1)
     middle = (low + high) / 2
-    batch = len(look.scale)
+    batch = len(look.number("block_scale"))
     raster.boxes(
         _seen(look, np.full((batch, 2), middle)),
         np.zeros(batch),
         np.broadcast_to(sides - middle, (batch, 4, 2, 2)),
-        look.lit(np.broadcast_to(WALL_COLOUR, (batch, 3))),
+        _lit(look, np.broadcast_to(WALL_COLOUR, (batch, 3))),
     )

@@ -17,6 +17,7 @@ from telos.envs.checks import (
 )
 from telos.envs.errors import NotOfferedError
 from telos.envs.exact import PathObjective
+from telos.envs.factors import Look, check_factors, draw_look
 from telos.envs.push_t.behaviour import (
     BEHAVIOURS,
     ExpertPolicy,
@@ -24,7 +25,7 @@ from telos.envs.push_t.behaviour import (
     StraightPolicy,
     make_behaviour,
 )
-from telos.envs.push_t.factors import Look, check_factors, draw_look
+from telos.envs.push_t.factors import FACTORS
 from telos.envs.push_t.measure import MEASURES, distance_between
 from telos.envs.push_t.physics import (
     AGENT,
@@ -111,7 +112,8 @@ class PushT:
                 at it.
             measure: What is near a goal, see ``measure.MEASURES``.
             goal_steps: How far ahead the goals of rule ``state-ahead`` are.
-            factors: What is other than usual, see ``factors.draw_look``.
+            factors: What is other than usual, see ``push_t.factors.FACTORS`` and
+                ``envs.factors.Option``.
             zone: A place in pixels that the agent must keep out of, see
                 ``zones.zone_from_option``.
             size: Side of the images, pixels.
@@ -127,7 +129,7 @@ class PushT:
         check_option("start", start, STARTS)
         check_option("target", target, TARGETS)
         check_option("measure", measure, tuple(MEASURES))
-        check_factors(factors or {})
+        check_factors(FACTORS, factors or {})
         self._num_envs, self._start, self._target = num_envs, start, target
         self._control, self._measure = Control(kind=control), measure
         self._goal_steps, self._size = goal_steps, size
@@ -169,7 +171,7 @@ class PushT:
     def reset(self, seeds: Sequence[int]) -> Step:
         """Start B new episodes; the seed alone decides each."""
         seeds = check_seeds(seeds, self._num_envs)
-        self._look = draw_look(self._factors, seeds)
+        self._look = draw_look(FACTORS, self._factors, seeds)
         self._spaces = self._spaces_of(self._look)
         self._marked = np.stack([self._mark(*row) for row in self._rows(seeds, 9)])
         shown = None if self._target == "none" else self._marked
@@ -234,7 +236,8 @@ class PushT:
     def distance(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) distance to the goal by the world's measure."""
         states, goals = states_of(labels), states_of(goal.labels)
-        return distance_between(self._measure, states, goals, self._look.scale)
+        scale = self._look.number("block_scale")
+        return distance_between(self._measure, states, goals, scale)
 
     def path_length(self, labels: Streams, goal: Goal) -> np.ndarray:
         """(B,) the distance: no shortest way of pushing is known."""
@@ -301,7 +304,8 @@ class PushT:
 
     def _spaces_of(self, look: Look) -> list[PushSpace]:
         """One space per environment; one with the right sizes is kept."""
-        sizes = list(zip(look.scale.tolist(), look.radius.tolist(), strict=True))
+        numbers = look.number("block_scale"), look.number("agent_radius")
+        sizes = list(zip(*(row.tolist() for row in numbers), strict=True))
         old = self._spaces or [None] * len(sizes)
         return [
             space if space is not None and space.sizes == wanted else PushSpace(*wanted)
@@ -321,7 +325,7 @@ class PushT:
 
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """(B,) scales and radii of the running episodes, pixels."""
-        return self._look.scale, self._look.radius
+        return self._look.number("block_scale"), self._look.number("agent_radius")
 
     def _mark(self, rng: np.random.Generator, sizes: Sizes) -> np.ndarray:
         """(3,) pose of the target of one environment."""
@@ -366,7 +370,7 @@ class PushT:
     def _distances(self, goals: np.ndarray, states: np.ndarray) -> np.ndarray:
         """(B, ...) distances of states (B, ..., 10) to goals (B, 10)."""
         between = [1] * (states.ndim - 2)
-        scale = self._look.scale.reshape(-1, *between)
+        scale = self._look.number("block_scale").reshape(-1, *between)
         goals = goals.reshape(len(goals), *between, STATE)
         return distance_between(self._measure, states, goals, scale)
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from telos.envs.raster import DOT_COLOUR, FLOOR_COLOUR, WALL_COLOUR
+from telos.envs.appearance import appearance
+from telos.envs.factors import Look
 
 SIZE = 64
 """Side of the floor and of the image, pixels."""
@@ -31,8 +32,8 @@ MAX_STEP = 1.8
 """Longest displacement of one step, pixels."""
 DOT_SIGMA = 1.3
 """Spread of the drawn dot, pixels: wide enough to localise it between pixels."""
-DOT_REACH = 5
-"""Pixels around the centre that the dot is drawn into."""
+DOT_REACH = 4.0
+"""The dot is drawn into pixels within so many spreads of its centre."""
 CONTACT = 1e-3
 """Gap kept at a contact, pixels, so that the agent can leave the wall again."""
 
@@ -42,6 +43,8 @@ DOOR_RANGE = (10.0, 54.0)
 """Door positions of random layouts, pixels."""
 FIXED_LAYOUT = (32.0, 22.0)
 """Wall and door position of the fixed layout, pixels."""
+FACTORS = appearance(SIZE, "px")
+"""How rooms may look; a camera's y grows downwards, as all y do here."""
 TEST_CELL = 5
 """Every fifth cell of a 2-pixel checker of layouts belongs to the test split."""
 
@@ -138,38 +141,49 @@ def _entry(
     return np.where(hit, np.maximum(enter, 0.0), 1.0)
 
 
-def render_walls(layouts: Layouts) -> np.ndarray:
-    """(B, 64, 64) share of each pixel that wall covers, in [0, 1]."""
-    edges = np.arange(SIZE + 1, dtype=np.float64)
+def render_walls(layouts: Layouts, camera: np.ndarray | None = None) -> np.ndarray:
+    """(B, 64, 64) share of each pixel that wall covers, in [0, 1].
 
-    def covered(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    What lies outside of the rooms counts as wall; a camera is shifted by (B, 2) pixels.
+    """
+    x, y = np.zeros((2, 1)) if camera is None else camera.T
+
+    def covered(low: np.ndarray, high: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        edges = shift[:, None] + np.arange(SIZE + 1)
         low, high = np.reshape(low, (-1, 1)), np.reshape(high, (-1, 1))
-        return np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, 1)
+        share = np.minimum(edges[:, 1:], high) - np.maximum(edges[:, :-1], low)
+        return np.clip(share, 0, 1)
 
-    column = covered(layouts.wall - WALL_HALF, layouts.wall + WALL_HALF)
-    gap = covered(layouts.door - DOOR_HALF, layouts.door + DOOR_HALF)
+    column = covered(layouts.wall - WALL_HALF, layouts.wall + WALL_HALF, x)
+    gap = covered(layouts.door - DOOR_HALF, layouts.door + DOOR_HALF, y)
     wall = (1 - gap)[:, :, None] * column[:, None, :]
-    inner = covered(np.array([BORDER]), np.array([SIZE - BORDER]))[0]
-    return np.maximum(wall, 1 - inner[:, None] * inner[None, :])
+    ends = np.array([BORDER]), np.array([SIZE - BORDER])
+    inner = covered(*ends, y)[:, :, None] * covered(*ends, x)[:, None]
+    return np.maximum(wall, 1 - inner)
 
 
-def render_background(layouts: Layouts) -> np.ndarray:
-    """(B, 64, 64, 3) uint8 floor and walls, constant over an episode."""
-    wall = render_walls(layouts).astype(np.float32)[..., None]
-    image = FLOOR_COLOUR + wall * (WALL_COLOUR - FLOOR_COLOUR)
-    return np.rint(255 * image).astype(np.uint8)
+def render_background(layouts: Layouts, look: Look) -> np.ndarray:
+    """(B, 64, 64, 3) uint8 floor and walls, constant over an episode, without light."""
+    wall = render_walls(layouts, look.camera).astype(np.float32)[..., None]
+    floor, brick = (look.colour(n)[:, None, None] for n in ("floor", "wall"))
+    return np.rint(255 * (floor + wall * (brick - floor))).astype(np.uint8)
 
 
-def draw_dots(background: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def draw_dots(background: np.ndarray, positions: np.ndarray, look: Look) -> np.ndarray:
     """(B, 64, 64, 3) uint8 images: an anti-aliased dot at (B, 2) positions.
 
-    Only a patch around each dot is touched; beyond ``DOT_REACH`` pixels its brightness
-    is below half a grey level.
+    Only a patch around each dot is touched; beyond it the dot's brightness is below
+    half a grey level.
     """
     images = background.copy()
-    corner = np.floor(positions).astype(int) - DOT_REACH
-    grid = corner[:, :, None] + np.arange(2 * DOT_REACH + 1)
-    profile = np.exp(-0.5 * ((grid + 0.5 - positions[:, :, None]) / DOT_SIGMA) ** 2)
+    positions = positions - look.camera
+    sigma = DOT_SIGMA * look.number("agent_size")[:, None, None]
+    reach = int(np.floor(DOT_REACH * sigma.max()))
+    corner = np.floor(positions).astype(int) - reach
+    grid = corner[:, :, None] + np.arange(2 * reach + 1)
+    profile = np.exp(-0.5 * ((grid + 0.5 - positions[:, :, None]) / sigma) ** 2)
+    # Where dots differ in size, a small one must not know how large the others are.
+    profile[np.abs(grid - corner[:, :, None] - reach) > np.floor(DOT_REACH * sigma)] = 0
     profile[(grid < 0) | (grid >= SIZE)] = 0.0
     grid = np.clip(grid, 0, SIZE - 1)
     weight = profile[:, 1, :, None] * profile[:, 0, None, :]
@@ -182,11 +196,7 @@ def draw_dots(background: np.ndarray, positions: np.ndarray) -> np.ndarray:
         np.broadcast_to(columns, weight.shape)[drawn],
     )
     under = images[index].astype(np.float32)
-    over = under + weight[drawn][:, None] * (255 * DOT_COLOUR - under)
+    colour = look.colour("agent")[index[0]]
+    over = under + weight[drawn][:, None] * (255 * colour - under)
     images[index] = np.rint(over).astype(np.uint8)
-    return images
-
-
-def render(positions: np.ndarray, layouts: Layouts) -> np.ndarray:
-    """(B, 64, 64, 3) uint8 image of B environments."""
-    return draw_dots(render_background(layouts), positions)
+    return look.shine(images)

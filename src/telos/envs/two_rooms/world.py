@@ -15,6 +15,7 @@ from telos.envs.checks import (
     check_started,
 )
 from telos.envs.exact import PathObjective
+from telos.envs.factors import Option, check_factors, draw_look
 from telos.envs.random_policy import RandomPolicy
 from telos.envs.two_rooms import simulation as sim
 from telos.envs.two_rooms.behaviour import TwoRoomsPolicy
@@ -54,6 +55,7 @@ class TwoRooms:
         layout: str = "random",
         split: str = "train",
         zone: str | Mapping[str, object] | None = None,
+        factors: Option | None = None,
         max_steps: int = 200,
     ) -> None:
         """Build B rooms; call ``reset`` before anything else.
@@ -64,6 +66,7 @@ class TwoRooms:
             split: ``train`` or ``test``: random layouts of the two never meet.
             zone: None, ``direct`` (a disc between start and door that leaves a way
                 around) or a description, see ``zones.zone_from_option``.
+            factors: What looks other than usual, see ``factors.Option``.
             max_steps: Usual step limit; the world itself never stops.
 
         Raises:
@@ -76,7 +79,11 @@ class TwoRooms:
         check_count("num_envs", num_envs)
         self._num_envs = num_envs
         self._layout, self._split, self._zone_option = layout, split, zone
-        self._spec = _spec(max_steps, layout=layout, split=split, zone=zone)
+        self._factors = dict(factors or {})
+        check_factors(sim.FACTORS, self._factors)
+        self._spec = _spec(
+            max_steps, layout=layout, split=split, zone=zone, factors=self._factors
+        )
         self._placements: list[Placement] = []
         self._layouts = sim.Layouts(wall=np.zeros(0), door=np.zeros(0))
         self._positions = np.zeros((0, 2))
@@ -107,7 +114,8 @@ class TwoRooms:
         )
         self._positions = np.stack([p.position for p in self._placements])
         self._zone = stack_zones([p.zone for p in self._placements])
-        self._background = sim.render_background(self._layouts)
+        self._look = draw_look(sim.FACTORS, self._factors, seeds)
+        self._background = sim.render_background(self._layouts, self._look)
         return self._show(self._positions)
 
     def step(self, actions: np.ndarray) -> Step:
@@ -119,11 +127,12 @@ class TwoRooms:
         return self._show(previous)
 
     def layout(self) -> list[dict[str, float]]:
-        """Wall, door and zone of each running episode, pixels."""
+        """Wall, door and zone of each running episode, pixels, and named factors."""
         check_started(self._placements)
         rows = [{"wall": p.wall, "door": p.door} for p in self._placements]
-        if self._zone is not None:
-            for index, row in enumerate(rows):
+        for index, row in enumerate(rows):
+            row.update(self._look.row(index))
+            if self._zone is not None:
                 row.update(zone_factors(self._zone, index))
         return rows
 
@@ -197,7 +206,8 @@ class TwoRooms:
         check_started(self._placements)
         places = np.asarray(states, np.float64)
         rooms = np.repeat(self._background, places.shape[1], axis=0)
-        frames = sim.draw_dots(rooms, places.reshape(-1, 2))
+        look = self._look.repeated(places.shape[1])
+        frames = sim.draw_dots(rooms, places.reshape(-1, 2), look)
         return {"pixels": frames.reshape(*places.shape[:2], *frames.shape[1:])}
 
     def exact_state(self) -> np.ndarray:
@@ -220,7 +230,7 @@ class TwoRooms:
         )
 
     def _render(self, positions: np.ndarray) -> np.ndarray:
-        return sim.draw_dots(self._background, positions)
+        return sim.draw_dots(self._background, positions, self._look)
 
     def _labels(self, positions: np.ndarray) -> dict[str, np.ndarray]:
         return {

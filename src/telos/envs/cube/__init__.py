@@ -1,0 +1,3 @@
+"""Cube: an arm that moves a cube, simulated by OGBench."""
+
+from telos.envs.cube.world import Cube as Cube
