@@ -85,22 +85,13 @@ def load_agent(
         ValueError: If the model is damaged, or was trained in another world.
     """
     chosen = choose_runtime(device).device
-    tensors, description = Run.open(path).load_model()
-    if spec is not None:
-        _require_same_world(path, description, spec)
-    if not {"typical_change", "terrain"} <= set(description):
-        raise ValueError(
-            f"run {str(path)!r} was trained by an earlier version and lacks what an "
-            "agent needs now; train again on the same episodes"
-        )
+    tensors, description = _read(path, spec)
     model = load_world_model(tensors, description["world_model"])
     model = laid_out(model.to(chosen))
     critic = _load_critic(tensors, description["critic"]).to(chosen)
     terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
-    discount = float(description["config"]["critic"]["discount"])
-    change = float(description["typical_change"])
     calibrations = load_calibrated(Path(path)) if calibrated else {}
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
@@ -128,11 +119,34 @@ def load_agent(
         buffers=buffers,
         seen=_seen(model, spec_from_json(description["spec"])),
         device=chosen,
-        be_at=partial(near_state, critic, discount)
-        if settings.cost == "critic"
-        else partial(near_latent, change=change),
+        be_at=_nearness(settings, critic, description),
         weigh=partial(at_the_end_and_along, running=settings.running),
     )
+
+
+def _read(
+    path: str | Path, spec: WorldSpec | None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and description of a run that an agent of this version can use."""
+    tensors, description = Run.open(path).load_model()
+    if spec is not None:
+        _require_same_world(path, description, spec)
+    if not {"typical_change", "terrain"} <= set(description):
+        raise ValueError(
+            f"run {str(path)!r} was trained by an earlier version and lacks what an "
+            "agent needs now; train again on the same episodes"
+        )
+    return tensors, description
+
+
+def _nearness(
+    settings: Deliberation, critic: Network, description: Mapping[str, Any]
+) -> Callable[[Tensor], Wish]:
+    """What it means to be at an encoded state, in the cost that agents go by."""
+    if settings.cost == "critic":
+        discount = float(description["config"]["critic"]["discount"])
+        return partial(near_state, critic, discount)
+    return partial(near_latent, change=float(description["typical_change"]))
 
 
 def near_state(critic: Network, discount: float, state: Tensor) -> Wish:
