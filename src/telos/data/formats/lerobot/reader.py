@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from telos.data.formats.bounds import measured, widened
+from telos.data.formats.action_coding import (
+    ActionCoding,
+    ActionRange,
+    continuous,
+    no_actions,
+)
 from telos.data.formats.decode import decode_picture, probe
 from telos.data.formats.lerobot.assembly import Assembly
 from telos.data.formats.lerobot.bounds import stored_bounds
@@ -65,7 +70,7 @@ class LeRobotSource:
         self._spec = spec_of(
             self._info,
             self._selection,
-            bounds=self._bounds(),
+            coding=self._coding(),
             size_of=self._size,
             max_steps=max(entry.length for entry in self._entries) - 1,
             tasks=read_tasks(self._info),
@@ -115,16 +120,22 @@ class LeRobotSource:
             lengths = [entry.length for entry in members]
             yield from read_rows(path, columns, members[0].row, lengths)
 
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """From the statistics, or from one look at all actions."""
+    def _coding(self) -> ActionCoding:
+        """By the range in the statistics, or that of one look at all actions."""
         feature = self._info.features.get(ACTION)
         if feature is None:
-            return np.zeros(0, np.float32), np.zeros(0, np.float32)
-        bounds = stored_bounds(self._info) or measured(
-            numbers(table, ACTION, (feature.num_values,))
-            for table in self._tables(self._entries, [ACTION])
-        )
-        return widened(*bounds)
+            return no_actions()
+        shape = (feature.num_values,)
+        found, stored = ActionRange(shape), stored_bounds(self._info)
+        if stored is not None:
+            found.add(np.stack(stored))
+        else:
+            for table in self._tables(self._entries, [ACTION]):
+                found.add(numbers(table, ACTION, shape))
+        try:
+            return continuous(found)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
     def _size(self, key: str) -> tuple[int, int]:
         """Height and width: as asked for, or that of the camera's first picture."""
