@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.data.worlds import SIZE, drift_spec, make_episode
 
@@ -160,6 +160,48 @@ def test_action_scale_is_reversible(unit: list[float]) -> None:
         np.testing.assert_allclose(
             np.asarray(scale.to_unit(actions)), unit, atol=2e-6, rtol=0
         )
+
+
+WITHIN = st.floats(-1, 1, width=32)
+BOUND = st.floats(-1000, 1000, width=32)
+
+
+@given(BOUND, BOUND, st.lists(WITHIN, min_size=1, max_size=9))
+def test_actions_never_leave_their_bounds(
+    one: float, other: float, unit: list[float]
+) -> None:
+    """Not by a rounding either; -1 and 1 are the bounds, and the way back is there."""
+    assume(one != other)
+    low, high = min(one, other), max(one, other)
+    scale = ActionScale(np.array([low]), np.array([high]))
+    column = [[value] for value in (-1.0, *unit, 1.0)]
+    for values in (np.float32(column), torch.tensor(column, dtype=torch.float32)):
+        actions = scale.from_unit(values)
+        found = np.asarray(actions)
+        assert ((found >= low) & (found <= high)).all()
+        assert (found[0], found[-1]) == (low, high)
+        # How much of [-1, 1] one rounding of an action is.
+        rounding = 2 * max(abs(low), abs(high)) / (high - low) * 2.0**-23
+        back = np.asarray(scale.to_unit(actions))
+        np.testing.assert_allclose(back, column, atol=4 * (rounding + 2.0**-23))
+
+
+def test_narrow_bounds_far_from_zero_hold_too() -> None:
+    """Where a step of float32 is no longer small beside the range."""
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=20_000).astype(np.float32)
+    high = low + np.float32(10) ** rng.uniform(-6, 1, 20_000).astype(np.float32)
+    scale = ActionScale(low, high)
+    unit = rng.uniform(-1, 1, (20, 20_000)).astype(np.float32)
+    for values in (unit, torch.from_numpy(unit)):
+        actions = np.asarray(scale.from_unit(values))
+        assert ((actions >= low) & (actions <= high)).all()
+
+
+def test_actions_beyond_one_stay_beyond_the_bounds() -> None:
+    scale = ActionScale(np.array([-2.0]), np.array([6.0]))
+    actions = scale.from_unit(np.array([[-2.0], [2.0]]))
+    np.testing.assert_array_equal(actions, [[-6], [10]])
 
 
 def test_action_scale_of_blocks_and_codec() -> None:
