@@ -8,3 +8,4 @@ from telos.world_model.function import FunctionDynamics as FunctionDynamics
 from telos.world_model.jepa import JEPA as JEPA
 from telos.world_model.storage import load_world_model as load_world_model
 from telos.world_model.storage import pack_world_model as pack_world_model
+from telos.world_model.untrained import untrained as untrained
