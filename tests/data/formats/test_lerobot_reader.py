@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.data.fixtures.lerobot.write import FPS, LENGTHS, TASKS, episode_numbers
-from tests.data.formats.films import complaint, damaged, pictures, write_film
+from tests.data.formats.films import pictures, write_film
+from tests.data.formats.spoiling import complaint, damaged
 
 from telos.data.formats import Source, Wanted
 from telos.data.formats.lerobot import LeRobotSource, recognises
@@ -168,7 +169,11 @@ def drop_statistics(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["v3.0-image", "v2.1-image"])
-def test_actions_beyond_one_are_measured(name: str, copy) -> None:
+@pytest.mark.parametrize("block", [1, 3, 10**6])
+def test_actions_beyond_one_are_measured(
+    name: str, block: int, copy, monkeypatch
+) -> None:
+    monkeypatch.setattr("telos.data.formats.lerobot.reader.BLOCK_ROWS", block)
     root = copy(name)
     scale_first_action(root, 100)
     drop_statistics(root)

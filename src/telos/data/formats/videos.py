@@ -26,6 +26,7 @@ from telos.data.formats.beside import (
     rows_of_frames,
 )
 from telos.data.formats.decode import Video, VideoFacts, probe
+from telos.data.formats.links import refuse_outside
 from telos.data.formats.source import Wanted
 from telos.envs.world import StreamSpec, WorldSpec
 from telos.types import Episode
@@ -47,8 +48,8 @@ class VideosSource:
 
     Raises:
         ValueError: If a file is damaged, tables have different columns, only some
-            videos have one, pictures differ in size and none is asked for, or a stream
-            is wanted that there is not.
+            videos have one, pictures differ in size and none is asked for, a stream is
+            wanted that there is not, or a link leads out of the folder.
     """
 
     def __init__(self, path: str | Path, wanted: Wanted | None = None) -> None:
@@ -57,6 +58,7 @@ class VideosSource:
         if not self._videos:
             raise ValueError(f"{self.path} holds no videos ({', '.join(SUFFIXES)})")
         self._tables = self._find_tables()
+        self._refuse_outside()
         facts = [probe(video) for video in self._videos]
         self._fps = _common_fps(facts)
         self._spec = self._make_spec(facts)
@@ -92,6 +94,12 @@ class VideosSource:
                 f"{len(tables)} videos; give all of them one, or none"
             )
         return tables
+
+    def _refuse_outside(self) -> None:
+        """A path that was given may be a link; what it leads to may not."""
+        if self.path.is_dir():
+            for file in (*self._videos, *filter(None, self._tables)):
+                refuse_outside(self.path, file)
 
     def _make_spec(self, facts: list[VideoFacts]) -> WorldSpec:
         names, state_dim, coding = self._survey()

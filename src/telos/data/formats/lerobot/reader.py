@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+BLOCK_ROWS = 65_536
+"""Rows of actions that are looked at together."""
+
+
 def recognises(path: Path) -> bool:
     """Whether a folder is a LeRobot dataset."""
     return (path / INFO).is_file()
@@ -114,11 +118,18 @@ class LeRobotSource:
         self, entries: Sequence[Entry], columns: Sequence[str]
     ) -> Iterator[pa.Table]:
         """Rows of every episode; a parquet file is opened once for all of its own."""
-        for _, group in groupby(entries, key=lambda entry: (entry.chunk, entry.file)):
-            members = list(group)
+        for members in _by_file(entries):
             path = find_rows(self._info, members[0])
             lengths = [entry.length for entry in members]
             yield from read_rows(path, columns, members[0].row, lengths)
+
+    def _actions(self) -> Iterator[pa.Table]:
+        """All rows of actions in blocks, whose episodes may be tiny and very many."""
+        for members in _by_file(self._entries):
+            path = find_rows(self._info, members[0])
+            whole, rest = divmod(sum(entry.length for entry in members), BLOCK_ROWS)
+            lengths = [BLOCK_ROWS] * whole + [rest] * (rest > 0)
+            yield from read_rows(path, [ACTION], members[0].row, lengths)
 
     def _coding(self) -> ActionCoding:
         """By the range in the statistics, or that of one look at all actions."""
@@ -130,7 +141,7 @@ class LeRobotSource:
         if stored is not None:
             found.add(np.stack(stored))
         else:
-            for table in self._tables(self._entries, [ACTION]):
+            for table in self._actions():
                 found.add(numbers(table, ACTION, shape))
         try:
             return continuous(found)
@@ -148,3 +159,9 @@ class LeRobotSource:
         table = next(read_rows(find_rows(self._info, entry), [key], entry.row, [1]))
         height, width = decode_picture(next(contents(table, key))).shape[:2]
         return height, width
+
+
+def _by_file(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Neighbouring episodes of one parquet file."""
+    for _, group in groupby(entries, key=lambda entry: (entry.chunk, entry.file)):
+        yield list(group)
