@@ -48,7 +48,7 @@ class Command:
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
-    route_every, memory."""
+    route_every, memory, habit."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error, and probes of every label,
     linear and not, beside the same probes of an untrained encoder."""

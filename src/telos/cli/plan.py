@@ -56,7 +56,7 @@ class Command:
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
-    route_every, memory."""
+    route_every, memory, habit."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4)."""
     protocol: str = "rooms-random"

@@ -35,10 +35,11 @@ telos train rooms.h5 --frames file --out runs/rooms
 class Command:
     """Learn a world model, its critic and read-outs from an episode file.
 
-    Four phases: the representation (encoder and predictor together), the dynamics
+    Five phases: the representation (encoder and predictor together), the dynamics
     (predictor on frozen latents), the chart (coordinates in which actions
-    are displacements) and the critic (temporal distance). Ctrl-C saves, and --resume
-    goes on exactly where it stopped.
+    are displacements), the critic (temporal distance) and the habit (what was usually
+    done on the way to a goal). Ctrl-C saves, and --resume goes on exactly where it
+    stopped.
     """
 
     data: tyro.conf.Positional[Path | None] = None

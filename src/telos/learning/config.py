@@ -144,6 +144,22 @@ class CriticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HabitConfig:
+    """What is usually done on the way to a goal, on frozen latents."""
+
+    steps: int = 3000
+    batch: int = 1024
+    width: int = 256
+    choices: int = 8
+    """Ways of doing a thing that are told apart."""
+    reach: int = 40
+    """Goals lie at most so many model steps ahead, or where the episode ends."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-2, clip=1.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training, from episodes to an agent."""
 
@@ -159,6 +175,7 @@ class TrainConfig:
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
+    habit: HabitConfig = HabitConfig()
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""
     shuffle_actions: bool = False

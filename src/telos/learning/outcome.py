@@ -122,6 +122,7 @@ def save_trained(
     tensors, world_model = pack_world_model(modules.model)
     critic = modules.critic
     tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
+    tensors |= {f"habit/{k}": v for k, v in modules.habit.state_dict().items()}
     terrain = _terrain_description(config, modules)
     if terrain is not None:
         tensors |= {f"chart/{k}": v for k, v in modules.chart.state_dict().items()}
@@ -130,6 +131,7 @@ def save_trained(
     description: dict[str, Any] = {
         "world_model": world_model,
         "critic": critic_description(critic),
+        "habit": modules.habit.description(),
         "terrain": terrain,
         "typical_change": typical_change(latents, modules.model),
         "readouts": {name: r.description() for name, r in readouts.items()},

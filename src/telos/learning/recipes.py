@@ -8,12 +8,12 @@ from telos.config import Size
 from telos.learning.config import TrainConfig
 from telos.world_model import sized
 
-STEPS: dict[Size, tuple[int, int, int, int]] = {
-    "tiny": (2700, 3000, 1000, 3000),
-    "small": (8000, 8000, 2000, 10000),
-    "base": (40000, 40000, 4000, 40000),
+STEPS: dict[Size, tuple[int, int, int, int, int]] = {
+    "tiny": (2700, 3000, 1000, 3000, 3000),
+    "small": (8000, 8000, 2000, 10000, 10000),
+    "base": (40000, 40000, 4000, 40000, 40000),
 }
-"""Steps of representation, dynamics, chart and critic."""
+"""Steps of representation, dynamics, chart, critic and habit."""
 
 
 def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
@@ -37,4 +37,5 @@ def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
         dynamics=replace(config.dynamics, steps=steps[1]),
         chart=replace(config.chart, steps=steps[2]),
         critic=replace(config.critic, steps=steps[3]),
+        habit=replace(config.habit, steps=steps[4]),
     )

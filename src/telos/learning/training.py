@@ -16,6 +16,7 @@ from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
 from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
+from telos.learning.habit import HabitPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
@@ -34,7 +35,7 @@ from telos.runtime import Runtime
 from telos.types import Verdict
 from telos.world_model import JEPA
 
-ORDER = ("representation", "dynamics", "chart", "critic")
+ORDER = ("representation", "dynamics", "chart", "critic", "habit")
 
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ def train(
     """
     with Interrupt() as interrupt, _writer(run, team):
         checkpoint = _checkpoint(run, team) if resume else None
-        if checkpoint is not None and checkpoint.phase == "critic":
+        if checkpoint is not None and checkpoint.phase in ("critic", "habit"):
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
@@ -234,7 +235,7 @@ def latent_phase(
     latents: Recording,
     team: Team = ALONE,
 ) -> Phase:
-    """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
+    """Phase 2 to 5 (`dynamics`, `chart`, `critic`, `habit`), on encoded frames.
 
     A critic that is still to be settled on is taken to learn from shortest ways.
 
@@ -247,6 +248,11 @@ def latent_phase(
     if name == "chart":
         return ChartPhase(
             modules.chart, model, latents, config.chart, seed=seed, team=team
+        )
+    if name == "habit":
+        skip = model.frame_skip
+        return HabitPhase(
+            modules.habit, latents, config.habit, frame_skip=skip, seed=seed, team=team
         )
     return DynamicsPhase(model, latents, config.dynamics, seed=seed, team=team)
 
