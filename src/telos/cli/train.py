@@ -52,9 +52,11 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv or vit."""
+    """Network that looks at images: keypoints, conv, vit, or vit-tokens (a state of
+    patch tokens, for the predictor tokens)."""
     predictor: str = "mixture"
-    """mixture, residual, recurrent or transformer."""
+    """mixture, residual, recurrent, transformer, or tokens (with --backbone
+    vit-tokens)."""
     anti_collapse: str = "vicreg"
     """vicreg, sigreg, or none (which collapses: an ablation)."""
     critic: str = "auto"
@@ -144,14 +146,17 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     from telos.learning.config import adapted
     from telos.learning.recipes import recipe
 
-    base = recipe(command.size, command.effort)
+    base = recipe(
+        command.size,
+        command.effort,
+        backbone=command.backbone,
+        predictor=command.predictor,
+    )
     model = replace(
         base.model,
         streams=dict.fromkeys(command.streams, ()),
         history=command.history,
         frame_skip=command.frame_skip,
-        backbone=replace(base.model.backbone, kind=command.backbone),
-        predictor=replace(base.model.predictor, kind=command.predictor),
     )
     representation = replace(
         base.representation,

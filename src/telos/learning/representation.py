@@ -115,7 +115,7 @@ class RepresentationPhase:
     def _encode(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T+1, Z), contexts (B, T+1, C) and actions (B, T, A)."""
         window, team = self.sampler.batch(step), self._team
-        device = self.model.head.weight.device
+        device = self.model.device
         seen = {name: value.to(device) for name, value in window.observations.items()}
         skip = self.model.history - 1
         features = team.gather(self.model.features(seen))
@@ -126,18 +126,22 @@ class RepresentationPhase:
     def _guard(
         self, state: Tensor, context: Tensor, step: int
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Anti-collapse terms of both parts of the latent."""
+        """Anti-collapse terms of both parts of the latent.
+
+        Variance and covariance are those of a token's numbers, over all tokens.
+        """
         weights = self.config
         groups = context.unflatten(0, (-1, weights.windows)).flatten(1, 2)
         same = invariance(groups)
         views = groups[:, 0], groups[:, -1]
         residuals = within_groups(state.unflatten(0, (-1, weights.windows)))
+        tokens = self.model.per_token(residuals).flatten(0, 1)
         if weights.anti_collapse == "none":
             return weights.invariance * same, {"invariance": same}
         if weights.anti_collapse == "sigreg":
             return self._sigreg(residuals, views, same, step)
-        state_std = variance(residuals, STATE_SPREAD)
-        state_cov = covariance(residuals)
+        state_std = variance(tokens, STATE_SPREAD)
+        state_cov = covariance(tokens)
         context_std = variance(views[0]) + variance(views[1])
         context_cov = covariance(views[0]) + covariance(views[1])
         guard = (
