@@ -18,6 +18,11 @@ STEPS: dict[Size, tuple[int, int, int, int]] = {
 """Steps of representation, dynamics, chart and critic."""
 
 
+TOKEN_BATCH = 128
+"""Windows in a batch of the dynamics where tokens are predicted: a transition is some
+twenty times the work of one that is a vector, and four times fewer of them are seen."""
+
+
 def recipe(
     size: Size,
     effort: float = 1.0,
@@ -44,7 +49,11 @@ def recipe(
     return replace(
         config,
         representation=replace(config.representation, steps=steps[0]),
-        dynamics=replace(config.dynamics, steps=steps[1]),
+        dynamics=replace(
+            config.dynamics,
+            steps=steps[1],
+            batch=TOKEN_BATCH if predictor == "tokens" else config.dynamics.batch,
+        ),
         chart=replace(config.chart, steps=steps[2]),
         critic=replace(config.critic, steps=steps[3]),
     )

@@ -132,9 +132,7 @@ class _Sizes:
 
 
 _SIZES: dict[Size, _Sizes] = {
-    "tiny": _Sizes(
-        state=32, context=16, channels=32, width=256, tokens=(8, 16, 64, 2)
-    ),
+    "tiny": _Sizes(state=32, context=16, channels=32, width=256, tokens=(8, 16, 64, 2)),
     "small": _Sizes(
         state=64, context=32, channels=48, width=384, tokens=(4, 16, 128, 3)
     ),
@@ -145,7 +143,9 @@ _SIZES: dict[Size, _Sizes] = {
 
 
 def sized(
-    size: Size, backbone: BackboneKind = "keypoints", predictor: PredictorKind = "mixture"
+    size: Size,
+    backbone: BackboneKind = "keypoints",
+    predictor: PredictorKind = "mixture",
 ) -> JEPAConfig:
     """The configuration of a size, before streams and actions are known.
 
@@ -161,9 +161,7 @@ def sized(
         raise ValueError(f"size {size!r} is unknown; choose one of {sorted(_SIZES)}")
     sizes = _SIZES[size]
     patch, token_dim, token_width, depth = sizes.tokens
-    looking = BackboneConfig(
-        kind=backbone, channels=sizes.channels, width=sizes.width
-    )
+    looking = BackboneConfig(kind=backbone, channels=sizes.channels, width=sizes.width)
     predicting = PredictorConfig(kind=predictor, width=sizes.width)
     if backbone == "vit-tokens":
         looking = replace(looking, patch=patch)

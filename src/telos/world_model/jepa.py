@@ -22,7 +22,7 @@ from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
-from telos.world_model.tokens import TokenHead, TokenNorm
+from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
@@ -44,7 +44,7 @@ class JEPA(nn.Module):
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history
         )
-        self.head, self.standardise = _ends(config, self.perception)
+        self.head, self.standardise = self._ends()
         self.predictor = build_predictor(
             config.predictor,
             config.state_dim,
@@ -281,23 +281,10 @@ class JEPA(nn.Module):
                 f"with {self.config.action_dim}"
             )
 
-
-def _ends(
-    config: JEPAConfig, perception: ObservationEncoder
-) -> tuple[nn.Module, nn.Module]:
-    """What makes latents of features, and what standardises them."""
-    if not config.has_tokens:
-        return nn.Linear(perception.width, config.latent_dim), nn.BatchNorm1d(
-            config.latent_dim, eps=STANDARDISE_EPS, affine=False
-        )
-    counts = [count for count, _ in perception.layout]
-    if sum(counts) * config.token_dim != config.state_dim:
-        raise ValueError(
-            f"state_dim is {config.state_dim}; the streams have {sum(counts)} tokens "
-            f"of {config.token_dim}, expected {sum(counts) * config.token_dim}. "
-            "telos.world_model.fitted sets it"
-        )
-    head = TokenHead(perception.layout, config.token_dim, config.context_dim)
-    return head, TokenNorm(
-        counts, config.token_dim, config.context_dim, STANDARDISE_EPS
-    )
+    def _ends(self) -> tuple[nn.Module, nn.Module]:
+        """What makes latents of features, and what standardises them."""
+        config, eps = self.config, STANDARDISE_EPS
+        if config.has_tokens:
+            return token_ends(config, self.perception.layout, eps)
+        head = nn.Linear(self.perception.width, config.latent_dim)
+        return head, nn.BatchNorm1d(config.latent_dim, eps=eps, affine=False)

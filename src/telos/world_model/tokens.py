@@ -13,8 +13,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from telos.world_model.config import JEPAConfig
+
 Layout = Sequence[tuple[int, int]]
 """Tokens of each stream, and features of each of them."""
+
+
+def token_ends(
+    config: JEPAConfig, layout: Layout, eps: float
+) -> tuple[TokenHead, TokenNorm]:
+    """What makes latents of features, and what standardises them.
+
+    Raises:
+        ValueError: If the configured state is not as large as the streams make it.
+    """
+    counts = [count for count, _ in layout]
+    size = sum(counts) * config.token_dim
+    if size != config.state_dim:
+        raise ValueError(
+            f"state_dim is {config.state_dim}; the streams have {sum(counts)} tokens "
+            f"of {config.token_dim}, expected {size}. telos.world_model.fitted sets it"
+        )
+    head = TokenHead(layout, config.token_dim, config.context_dim)
+    return head, TokenNorm(counts, config.token_dim, config.context_dim, eps)
 
 
 class TokenHead(nn.Module):
@@ -23,14 +44,15 @@ class TokenHead(nn.Module):
     Args:
         layout: Tokens and their widths, of each stream.
         token_dim: Numbers that a token keeps.
-        context_dim: Numbers of the context.
+        context_dim: Numbers of the context, may be 0.
     """
 
     def __init__(self, layout: Layout, token_dim: int, context_dim: int) -> None:
         super().__init__()
         self.layout = list(layout)
         self.own = nn.ModuleList(nn.Linear(width, token_dim) for _, width in layout)
-        self.context = nn.Linear(sum(n * width for n, width in layout), context_dim)
+        features = sum(count * width for count, width in layout)
+        self.context = nn.Linear(features, context_dim) if context_dim else None
 
     def forward(self, features: Float[Tensor, "B T F"]) -> Float[Tensor, "B T D"]:
         """The tokens of all streams, then the context, side by side."""
@@ -39,7 +61,9 @@ class TokenHead(nn.Module):
             own(stream.unflatten(-1, shape)).flatten(-2)
             for own, stream, shape in zip(self.own, streams, self.layout, strict=True)
         ]
-        return torch.cat([*parts, self.context(features)], dim=-1)
+        if self.context is not None:
+            parts.append(self.context(features))
+        return torch.cat(parts, dim=-1)
 
 
 class TokenNorm(nn.Module):

@@ -56,7 +56,8 @@ class TokenPredictor(Predictor):
         if tokens < 2:
             raise ValueError(
                 "the tokens predictor mixes the tokens of a state, and this state is "
-                "one vector; use the backbone vit-tokens, or another predictor"
+                "one vector; use the backbone vit-tokens, with several patches in an "
+                "image, or another predictor"
             )
         if width % HEADS:
             raise ValueError(
