@@ -171,6 +171,15 @@ def test_json_of_a_training_is_clean(episodes, tmp_path, capsys) -> None:
     assert result["verdicts"]["representation"]["name"]
 
 
+def test_keypoints_give_no_tokens_to_mix(tmp_path, capsys) -> None:
+    data = write_moving_dots(tmp_path / "dots.h5")
+    options = ["--backbone", "keypoints", "--predictor", "tokens"]
+    message = refused(capsys, data, "--out", tmp_path / "run", *options)
+    assert "this state is one vector; use the backbone vit-tokens" in message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_patch_tokens_are_trained_stored_and_exported(tmp_path, capsys) -> None:
     """One dial sizes both parts; the program that is exported is checked inside."""
     data = write_moving_dots(tmp_path / "dots.h5")
@@ -186,12 +195,6 @@ def test_patch_tokens_are_trained_stored_and_exported(tmp_path, capsys) -> None:
     args = ["export-model", str(out), "--out", str(exported), "--horizon", "3"]
     assert main([*args, "--json"]) == OK
     assert json.loads(capsys.readouterr().out)["latent"] == 2 * 2 * 16 + 16
-    # The same pictures seen by keypoints are one vector, and there is nothing to mix.
-    message = refused(
-        capsys, data, "--out", tmp_path / "no", "--backbone", "keypoints", *tokens[2:]
-    )
-    assert "this state is one vector; use the backbone vit-tokens" in message
-    assert not (tmp_path / "no").exists()
 
 
 def start(*args: object) -> subprocess.Popen:

@@ -364,7 +364,7 @@ def shifts(count: int, tokens: int, draw: torch.Generator) -> tuple[Tensor, ...]
     return frame(place).unsqueeze(1), actions.unsqueeze(1), frame(place + move)
 
 
-def learned_error(shuffled: bool, steps: int = 120) -> tuple[float, float]:
+def learned_error(shuffled: bool, steps: int = 60) -> tuple[float, float]:
     """Errors of the prediction and of saying that nothing changes, in unseen states."""
     torch.manual_seed(0)
     tokens, draw = 6, torch.Generator().manual_seed(0)
