@@ -20,7 +20,7 @@ STEPS: dict[Size, tuple[int, int, int, int]] = {
 
 TOKEN_BATCH = 128
 """Windows in a batch of the dynamics where tokens are predicted: a transition is some
-twenty times the work of one that is a vector, and four times fewer of them are seen."""
+thirty times the work of one that is a vector, and four times fewer of them are seen."""
 
 
 def recipe(
