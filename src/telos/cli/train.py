@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tyro
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from telos.learning.config import TrainConfig
     from telos.learning.distributed import Team
     from telos.learning.loop import Progress
+    from telos.perception.backbone import BackboneKind
     from telos.runs import Run
     from telos.runtime import Runtime
+    from telos.world_model.config import PredictorKind
 
 EXAMPLES = """
 telos train rooms.h5 --dry-run
@@ -149,8 +151,9 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     base = recipe(
         command.size,
         command.effort,
-        backbone=command.backbone,
-        predictor=command.predictor,
+        # Other words are refused with the rest of the configuration.
+        backbone=cast("BackboneKind", command.backbone),
+        predictor=cast("PredictorKind", command.predictor),
     )
     model = replace(
         base.model,
