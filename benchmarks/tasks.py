@@ -5,8 +5,8 @@
     python benchmarks/tasks.py --effort 0.1             # a look, not a result
 
 Five tasks from pixels, each with 300 episodes whose starts no recording holds, then the
-same 300 episodes with three factors of variation changed that training never saw. Works in
-benchmarks/scratch/tasks and goes on where it stopped; writes results/tasks.json.
+same 300 episodes with three factors of variation changed that training never saw. Works
+in benchmarks/scratch/tasks and goes on where it stopped; writes results/tasks.json.
 """
 
 from __future__ import annotations

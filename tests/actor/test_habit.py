@@ -1,4 +1,4 @@
-"""Habits as plans: what they imagine, what searches make of them, and acting by them."""
+"""Habits as plans: what they imagine, what searches make of them, acting by them."""
 
 import torch
 from tests.actor.worlds import Point, generators, goal

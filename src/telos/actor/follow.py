@@ -15,8 +15,8 @@ from telos.actor.search import Search
 class Follow(SearchPlanner):
     """Imagines and judges the plan that it is given, so that a shield can act on it.
 
-    With a habit as what plans begin with, this is an agent that acts by habit alone (mode
-    1 of LeCun 2022, section 3.1.3). Without a plan to follow it rests.
+    With a habit as what plans begin with, this is an agent that acts by habit alone
+    (mode 1 of LeCun 2022, section 3.1.3). Without a plan to follow it rests.
     """
 
     def look(

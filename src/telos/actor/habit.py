@@ -1,13 +1,13 @@
 """Mode 1: what is usually done in such a state on the way to such a goal.
 
-A habit answers at once, without imagining anything. It is learned from what was recorded:
-every frame that came later in an episode is a goal that its actions led to. Alone it acts;
-imagined ahead it is where a search begins, which then need not find by chance what is
-known from experience.
+A habit answers at once, without imagining anything. It is learned from what was
+recorded: every frame that came later in an episode is a goal that its actions led to.
+Alone it acts; imagined ahead it is where a search begins, which then need not find by
+chance what is known from experience.
 
-Source: LeCun 2022, section 3.1.3 (Mode-1); Ghosh et al. 2019, "Learning to Reach Goals via
-Iterated Supervised Learning" (1912.06088), for goals in hindsight; Bishop 1994, "Mixture
-density networks", equations 22 to 29, for several ways of doing a thing.
+Source: LeCun 2022, section 3.1.3 (Mode-1); Ghosh et al. 2019, "Learning to Reach Goals
+via Iterated Supervised Learning" (1912.06088), for goals in hindsight; Bishop 1994,
+"Mixture density networks", equations 22 to 29, for several ways of doing a thing.
 """
 
 from __future__ import annotations

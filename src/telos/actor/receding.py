@@ -84,7 +84,7 @@ class RecedingHorizon:
         generators: Sequence[torch.Generator],
         init: Float[Tensor, "B H A"] | None = None,
     ) -> Plan:
-        """Search again, from ``init``, or else from what is left of the current plan."""
+        """Search again, from ``init`` or else from what is left of the current plan."""
         plan = self.planner.plan(
             dynamics,
             state,

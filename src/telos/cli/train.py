@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tyro
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from telos.learning.config import TrainConfig
     from telos.learning.distributed import Team
     from telos.learning.loop import Progress
+    from telos.perception.backbone import BackboneKind
     from telos.runs import Run
     from telos.runtime import Runtime
+    from telos.world_model.config import PredictorKind
 
 EXAMPLES = """
 telos train rooms.h5 --dry-run
@@ -53,9 +55,11 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv or vit."""
+    """Network that looks at images: keypoints, conv, vit, or vit-tokens (a state of
+    patch tokens, for the predictor tokens)."""
     predictor: str = "mixture"
-    """mixture, residual, recurrent or transformer."""
+    """mixture, residual, recurrent, transformer, or tokens (with --backbone
+    vit-tokens)."""
     anti_collapse: str = "vicreg"
     """vicreg, sigreg, or none (which collapses: an ablation)."""
     critic: str = "auto"
@@ -145,14 +149,18 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     from telos.learning.config import adapted
     from telos.learning.recipes import recipe
 
-    base = recipe(command.size, command.effort)
+    base = recipe(
+        command.size,
+        command.effort,
+        # Other words are refused with the rest of the configuration.
+        backbone=cast("BackboneKind", command.backbone),
+        predictor=cast("PredictorKind", command.predictor),
+    )
     model = replace(
         base.model,
         streams=dict.fromkeys(command.streams, ()),
         history=command.history,
         frame_skip=command.frame_skip,
-        backbone=replace(base.model.backbone, kind=command.backbone),
-        predictor=replace(base.model.predictor, kind=command.predictor),
     )
     representation = replace(
         base.representation,

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from telos.config import Size
 from telos.envs.world import WorldSpec
-from telos.world_model import JEPAConfig, sized
+from telos.world_model import JEPAConfig, fitted, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
 CriticForm = Literal["auto", "paths", "expectile", "quasimetric"]
@@ -197,16 +197,16 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams and action dimension."""
+    """Fill in what the recorded world decides: streams, actions, number of tokens."""
     streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
     unknown = sorted(set(streams) - set(spec.streams))
     if unknown:
         raise ValueError(
             f"streams {unknown} are not recorded; the file has {sorted(spec.streams)}"
         )
-    model = replace(
+    model = fitted(
         config.model,
-        streams={n: tuple(spec.streams[n].shape) for n in streams},
-        action_dim=config.model.frame_skip * spec.action_dim,
+        {n: tuple(spec.streams[n].shape) for n in streams},
+        config.model.frame_skip * spec.action_dim,
     )
     return replace(config, model=model, world=spec.id)

@@ -95,7 +95,7 @@ def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
 
 def _newest(model: JEPA, seen: Observation) -> Float[np.ndarray, "n D"]:
     """Latents of the newest of the frames (n, history, ...)."""
-    device = model.head.weight.device
+    device = model.device
     there = {name: frames.to(device) for name, frames in seen.items()}
     return model.encode_prepared(there)[:, -1].cpu().numpy()
 

@@ -192,8 +192,8 @@ def learning_rate(config: OptimiserConfig, step: int, num_steps: int) -> float:
 def restore_modules(modules: nn.Module, checkpoint: Checkpoint) -> None:
     """Load the weights that a checkpoint holds.
 
-    Those of a network that a later phase trains (`LATER`) may be missing: the checkpoint
-    is of a version that did not know the phase, which then begins.
+    Those of a network that a later phase trains (`LATER`) may be missing: the
+    checkpoint is of a version that did not know the phase, which then begins.
 
     Raises:
         ValueError: If they belong to another configuration.

@@ -50,7 +50,7 @@ class Modules(nn.Module):
         seed_all(config.seed)
         wanted = untrained_critic(config)
         if wanted.form != self.critic.form:
-            self.critic = wanted.to(self.model.head.weight.device)
+            self.critic = wanted.to(self.model.device)
             self.target = slow_copy(self.critic)
 
 

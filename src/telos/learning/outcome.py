@@ -47,7 +47,7 @@ def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
         seed=seed,
     )
     window = sampler.batch(0)
-    device = model.head.weight.device
+    device = model.device
     latent = window.observations[LATENT].to(device)
     state, _ = model.split(latent)
     actions = window.actions[:, :SKILL_STEPS].to(device)
@@ -56,7 +56,8 @@ def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
     error = (moved - target).square().mean()
     still = (state[:, :1] - target).square().mean().clamp_min(1e-12)
     skill = float(1 - error / still)
-    return judge(measure(latent, model.config.state_dim, skill))
+    config = model.config
+    return judge(measure(latent, config.state_dim, skill, config.num_tokens))
 
 
 def save_verdict(run: Run, about: str, verdict: Verdict, step: int) -> None:

@@ -115,7 +115,7 @@ class RepresentationPhase:
     def _encode(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T+1, Z), contexts (B, T+1, C) and actions (B, T, A)."""
         window, team = self.sampler.batch(step), self._team
-        device = self.model.head.weight.device
+        device = self.model.device
         seen = {name: value.to(device) for name, value in window.observations.items()}
         skip = self.model.history - 1
         features = team.gather(self.model.features(seen))
@@ -137,7 +137,10 @@ class RepresentationPhase:
     def _state_guard(
         self, state: Tensor, draw: torch.Generator
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """States spread within episodes, and their dimensions are no copies."""
+        """States spread within episodes, and their dimensions are no copies.
+
+        Variance and covariance are those of a token's numbers, over all tokens.
+        """
         weights = self.config
         residuals = within_groups(state.unflatten(0, (-1, weights.windows)))
         if weights.anti_collapse == "none":
@@ -145,7 +148,8 @@ class RepresentationPhase:
         if weights.anti_collapse == "sigreg":
             normal = sigreg(residuals, generator=draw)
             return weights.sigreg * normal, {"state_sigreg": normal}
-        spread, copies = variance(residuals, STATE_SPREAD), covariance(residuals)
+        tokens = self.model.per_token(residuals).flatten(0, 1)
+        spread, copies = variance(tokens, STATE_SPREAD), covariance(tokens)
         loss = weights.state_variance * spread + weights.state_covariance * copies
         return loss, {"state_variance": spread, "state_covariance": copies}
 

@@ -3,6 +3,7 @@
 from telos.world_model.chart import Chart as Chart
 from telos.world_model.config import JEPAConfig as JEPAConfig
 from telos.world_model.config import PredictorConfig as PredictorConfig
+from telos.world_model.config import fitted as fitted
 from telos.world_model.config import sized as sized
 from telos.world_model.function import FunctionDynamics as FunctionDynamics
 from telos.world_model.jepa import JEPA as JEPA

@@ -22,6 +22,7 @@ from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
+from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
@@ -39,17 +40,23 @@ class JEPA(nn.Module):
     def __init__(self, config: JEPAConfig, action_scale: ActionScale) -> None:
         super().__init__()
         self.config, self.action_scale = config, action_scale
-        shapes = {n: self._seen_shape(s) for n, s in config.streams.items()}
+        shapes = {n: config.seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history
         )
-        self.head = nn.Linear(self.perception.width, config.latent_dim)
-        self.standardise = nn.BatchNorm1d(
-            config.latent_dim, eps=STANDARDISE_EPS, affine=False
-        )
+        self.head, self.standardise = self._ends()
         self.predictor = build_predictor(
-            config.predictor, config.state_dim, config.context_dim, config.action_dim
+            config.predictor,
+            config.state_dim,
+            config.context_dim,
+            config.action_dim,
+            config.num_tokens,
         )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     @property
     def history(self) -> int:
@@ -73,9 +80,8 @@ class JEPA(nn.Module):
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of stored frames (B, T, ...), newest last."""
-        device = self.head.weight.device
         seen = self.prepare({k: v.cpu() for k, v in observation.items()})
-        return self.encode_prepared({k: v.to(device) for k, v in seen.items()})
+        return self.encode_prepared({k: v.to(self.device) for k, v in seen.items()})
 
     def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of frames that `prepare` has already reduced."""
@@ -95,6 +101,10 @@ class JEPA(nn.Module):
             [self.config.state_dim, self.config.context_dim], dim=-1
         )
         return state, context
+
+    def per_token(self, state: Float[Tensor, "*b Z"]) -> Float[Tensor, "*b P d"]:
+        """The tokens of flat states; a state that is one vector is one token."""
+        return state.unflatten(-1, (self.config.num_tokens, -1))
 
     def imagine(
         self,
@@ -161,7 +171,7 @@ class JEPA(nn.Module):
         states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
         # Tensors made inside cannot have a gradient later; `told` was made outside.
         with torch.inference_mode():
-            predict = self.predictor.along(told, luck)
+            predict = self.predictor.along(told, luck, shared=samples)
             for step in range(steps):
                 predict(step)
                 if correction is not None:
@@ -271,13 +281,10 @@ class JEPA(nn.Module):
                 f"with {self.config.action_dim}"
             )
 
-    def _seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        factor = self.config.backbone.downsample
-        if len(stored) == 3:
-            if stored[0] % factor or stored[1] % factor:
-                raise ValueError(
-                    f"images of {stored[0]} x {stored[1]} cannot be averaged in blocks "
-                    f"of {factor}; choose a factor that divides both sides"
-                )
-            return (stored[0] // factor, stored[1] // factor, stored[2])
-        return stored
+    def _ends(self) -> tuple[nn.Module, nn.Module]:
+        """What makes latents of features, and what standardises them."""
+        config, eps = self.config, STANDARDISE_EPS
+        if config.has_tokens:
+            return token_ends(config, self.perception.layout, eps)
+        head = nn.Linear(self.perception.width, config.latent_dim)
+        return head, nn.BatchNorm1d(config.latent_dim, eps=eps, affine=False)
