@@ -93,7 +93,8 @@ def fit_readouts(
         return np.concatenate([array[::every] for array in arrays])
 
     inputs = torch.from_numpy(joined(r.observations[LATENT] for r in both))
-    groups = torch.from_numpy(joined(_groups(r, side) for side, r in enumerate(both)))
+    sides = [_groups(r, side, every) for side, r in enumerate(both)]
+    groups = torch.from_numpy(np.concatenate(sides))
     readouts = {}
     for name, spec in latents.spec.labels.items():
         if len(spec.shape) > 1 or not spec.dtype.startswith("float"):
@@ -164,6 +165,7 @@ def typical_change(latents: Recording, model: JEPA) -> float:
     return float(np.sqrt(np.concatenate(squares).mean()))
 
 
-def _groups(recording: Recording, side: int) -> np.ndarray:
-    """(N,) a number for each episode, different on the two sides."""
-    return 2 * np.repeat(np.arange(recording.num_episodes), recording.lengths) + side
+def _groups(recording: Recording, side: int, every: int) -> np.ndarray:
+    """Of every so many frames, a number for its episode that its side alone uses."""
+    rows = np.arange(0, recording.num_frames, every)
+    return 2 * recording.owners(rows) + side
