@@ -5,8 +5,9 @@
 Writes a LeRobot dataset of 480 x 640 videos, imports it at 64 x 64, and decodes the
 same files with a plain loop of PyAV into RGB arrays. Both take turns on the same cores,
 all that the process may run on, with the same settings of the decoder (threads chosen
-by FFmpeg), and both are also said in seconds of all cores together. Also says how much memory an import of few and of many episodes needs at full size,
-where an episode has 53 MiB. Writes results/importing.json.
+by FFmpeg); what they cost in seconds of all cores together is compared too. Also says
+how much memory an import of few and of many episodes needs at full size, where an
+episode has 53 MiB. Writes results/importing.json.
 """
 
 from __future__ import annotations

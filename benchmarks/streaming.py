@@ -11,8 +11,8 @@ results/streaming.json. `--large` makes the large recording 20 GiB instead of 2,
 needs 30 GiB of disk.
 
 Memory is what belongs to the process alone (RssAnon of /proc/PID/status), looked at
-fifty times a second. Pages of mapped files are left out: they are copies of what lies on
-the disk, which the system drops when it needs the room.
+fifty times a second. Pages of mapped files are left out: they are copies of what lies
+on the disk, which the system drops when it needs the room.
 """
 
 from __future__ import annotations

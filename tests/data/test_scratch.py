@@ -85,14 +85,13 @@ def test_a_full_disk_is_said_before_anything_is_written(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(scratch_module, "reserve", full)
-    with pytest.raises(OSError, match=r"needs 0\.75 GiB more.*--scratch.*--frames file"):
+    said = r"needs 0\.75 GiB more.*--scratch.*--frames file"
+    with pytest.raises(OSError, match=said):
         Scratch(tmp_path).zeros((2**16, 64, 64, 3), np.uint8)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_room_is_reserved_without_the_system's_help(
-    tmp_path: Path, monkeypatch
-) -> None:
+def test_room_is_reserved_without_help(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     monkeypatch.setattr(scratch_module, "BLOCK", bytes(1000))
     path = tmp_path / "file"

@@ -15,10 +15,10 @@ from telos.cli.main import OK, USER_ERROR, main
 from telos.collect import collect
 from telos.data import EpisodeFile
 from telos.data.frames import LazyFrames
+from telos.data.recording import Recording
 from telos.data.scratch import MEMORY, Room, Scratch
 from telos.learning import reading as reading_module
 from telos.learning import training
-from telos.data.recording import Recording
 from telos.learning.config import RepresentationConfig, TrainConfig, with_critic
 from telos.learning.latents import GOAL, LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Interrupted

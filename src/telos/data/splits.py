@@ -38,8 +38,8 @@ def split_by_episode(
     if len(train) == 0 or len(held_out) == 0:
         kind = "episodes" if groups is None else "groups of episodes"
         raise ValueError(
-            f"cannot hold out {fraction:g} of {_count(owner)} {kind}: one side would be "
-            "empty; record more or change the fraction"
+            f"cannot hold out {fraction:g} of {_count(owner)} {kind}: one side would "
+            "be empty; record more or change the fraction"
         )
     return train, held_out
 

@@ -124,4 +124,5 @@ def _bytes(stream: StreamSpec) -> int:
 
 def _existing(folder: Path) -> Path:
     """The folder, or the closest one around it that is there."""
-    return next(f for f in (folder.absolute(), *folder.absolute().parents) if f.is_dir())
+    whole = folder.absolute()
+    return next(f for f in (whole, *whole.parents) if f.is_dir())

@@ -90,9 +90,7 @@ def find_ways(
         some = slice(first, first + CHUNK)
         rows = frames[some]
         within = _shortest(places[torch.from_numpy(rows)], config.reach)
-        others = rng.integers(
-            0, latents.num_frames, (len(rows), CANDIDATES * FOREIGN)
-        )
+        others = rng.integers(0, latents.num_frames, (len(rows), CANDIDATES * FOREIGN))
         same = latents.owners(others) == latents.owners(rows[:, :1])
         others = np.where(same, -1, others)
         to_others = _extend(within, places, rows, others, config.foreign_reach)
