@@ -90,7 +90,7 @@ class Scratch:
             except OSError as error:
                 raise self._explain(error, size) from error
             content = mmap.mmap(file.fileno(), size)
-        return np.frombuffer(content, dtype).reshape(shape)
+        return np.ndarray(shape, dtype, content)
 
     def keep(self, frames: Frames) -> np.ndarray:
         """See `Room.keep`."""
@@ -130,7 +130,7 @@ def reserve(file: int, size: int) -> None:
 
 def _is_mapped(array: np.ndarray) -> bool:
     """Whether an array is a view of a mapped file."""
-    base = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return isinstance(base, mmap.mmap)
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return isinstance(owner, mmap.mmap)

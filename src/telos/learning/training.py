@@ -184,7 +184,7 @@ def _run_phases(
             save_verdict(loop.run_folder, "representation", verdict, steps)
             say(f"{verdict.name}: {verdict.text}")
     if team.leads:
-        readouts = fit_readouts(latents, held_out, config.seed)
+        readouts = fit_readouts(latents, held_out, config.seed, room)
         save_trained(loop.run_folder, config, modules, readouts, latents)
 
 
