@@ -83,13 +83,13 @@ def test_images_are_compressed_once_where_parts_hold_whole_chunks(
 def test_parts_end_with_whole_chunks_where_lengths_allow_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "PART_BYTES", 30_000)
+    monkeypatch.setattr(writer_module, "PART_BYTES", 70_000)
     writer = EpisodeWriter(tmp_path / "a.h5", drift_spec())
     for seed in range(30):
         writer.append(make_episode(seed, 5 + seed % 3))
     parts = sorted((tmp_path / "a.h5.parts").glob("*.h5"))
     frames = [EpisodeFile(part).num_frames for part in parts]
-    assert len(frames) >= 5
+    assert len(frames) >= 3
     assert {count % 4 for count in frames} == {0}
     writer.close()
     assert EpisodeFile(tmp_path / "a.h5").seeds.tolist() == list(range(30))
