@@ -31,7 +31,7 @@ from telos.learning.paths import PathsPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
-from telos.runtime import Runtime
+from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
 from telos.world_model import JEPA
 
@@ -122,6 +122,7 @@ def train(
         modules.to(runtime.device)
         episodes = split_episodes(config, modules.model, recording, room=room)
         del recording  # what of it lies in memory is not needed beside its copies
+        return_freed_memory()
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
         team.align(modules)
@@ -172,6 +173,7 @@ def _run_phases(
         )
         for side in (episodes.train, episodes.held_out)
     )
+    return_freed_memory()
     for name in order[max(1, start) :]:
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
