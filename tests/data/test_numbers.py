@@ -251,6 +251,25 @@ def test_equal_layouts_stay_on_one_side(walls: list[int], seed: int) -> None:
     assert len(held_out) >= round(0.1 * len(walls))
 
 
+@given(
+    groups=st.lists(st.sampled_from("abcdef"), min_size=20, max_size=60),
+    fraction=st.floats(0.05, 0.3),
+    seed=st.integers(0, 5),
+)
+def test_groups_are_held_out_one_by_one_until_there_are_enough(
+    groups: list[str], fraction: float, seed: int
+) -> None:
+    groups = [*groups, "x", "y"]
+    names = list(dict.fromkeys(groups))
+    held_out: list[int] = []
+    for number in np.random.default_rng(seed).permutation(len(names)):
+        if len(held_out) < max(1, round(fraction * len(groups))):
+            held_out += [i for i, key in enumerate(groups) if key == names[number]]
+    if len(held_out) < len(groups):
+        found = split_by_episode(len(groups), fraction, seed, groups=groups)[1]
+        assert found.tolist() == sorted(held_out)
+
+
 @pytest.mark.parametrize(
     ("count", "fraction", "groups", "message"),
     [

@@ -29,7 +29,7 @@ telos train rooms.h5 --out runs/rooms
 telos train rooms.h5 --size small --out runs/rooms-small
 telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
-telos train rooms.h5 --frames file --out runs/rooms
+telos train rooms.h5 --frames scratch --scratch /mnt/fast --out runs/rooms
 """
 
 
@@ -79,9 +79,12 @@ class Command:
     """Frames seen together, where one does not show velocity."""
     frame_skip: int = 1
     """Environment steps per model step."""
-    frames: Literal["auto", "memory", "file"] = "auto"
-    """Where reduced images lie while the encoder trains: memory, file (each batch is
-    read from it), or auto: memory if they take at most half of what is free."""
+    frames: Literal["auto", "memory", "scratch", "file"] = "auto"
+    """Where reduced images lie while the encoder trains: memory, scratch (a file on a
+    disk, gone afterwards; memory stays flat), file (each batch is read from the
+    recording), or auto: the first of these that takes at most half of what is free."""
+    scratch: Path | None = None
+    """Folder for the scratch; the run folder by default."""
     dtype: str = "auto"
     """auto, float32 or bfloat16."""
     tensorboard: bool = False
@@ -119,6 +122,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
         file.spec,
         file.num_frames,
         command.frames,
+        folder=command.scratch or folder.path,
         processes=local_processes(),
     )
     with _progress(command, team) as (listen, say):
@@ -133,7 +137,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
                 file.stream(streams=list(config.model.streams)),
                 runtime,
                 resume=command.resume is not None,
-                in_memory=reading.in_memory,
+                room=reading.room(),
                 team=team,
                 listen=listen,
                 say=say,
@@ -216,6 +220,8 @@ def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFil
         return folder, config, file
     if command.data is None:
         raise ValueError("no episode file; give one, or --resume a run folder")
+    if command.scratch is not None and not command.scratch.is_dir():
+        raise ValueError(f"--scratch {command.scratch} is no folder; make it first")
     file = EpisodeFile(command.data)
     config = config_of(command, file)
     check_trainable(config, file.spec, file.lengths)
@@ -232,7 +238,14 @@ def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
     if team.size > 1:
         raise ValueError("a dry run needs one process; start it without torchrun")
     folder, config, file = _resolve(command, team)
-    plan = dry_run(config, file, folder.path, runtime, frames=command.frames)
+    plan = dry_run(
+        config,
+        file,
+        folder.path,
+        runtime,
+        frames=command.frames,
+        scratch=command.scratch,
+    )
     if not command.common.json:
         from rich.console import Console
 
