@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from telos.cli.pairs import suffix_of
 from telos.evaluation.protocol import load_protocol
 
 
@@ -35,16 +37,29 @@ def learn(data: Path, run: Path, *options: str) -> Path:
 
 
 def evaluate(
-    run: Path, protocol: str, num_envs: int, episodes: int | None = None
+    run: Path,
+    protocol: str,
+    num_envs: int,
+    *,
+    episodes: int | None = None,
+    agent: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The evaluation of a run over so many episodes; measured once."""
-    usual = load_protocol(protocol).episodes
-    other = episodes not in (None, usual)
+    """The evaluation of a run over so many episodes; measured once.
+
+    Args:
+        run: Run folder.
+        protocol: Name of a shipped protocol.
+        num_envs: Episodes that run side by side.
+        episodes: As many as the protocol says, if not given.
+        agent: How the agent searches where not as usual, as name=value.
+    """
+    other = episodes not in (None, load_protocol(protocol).episodes)
     name = f"{protocol}-{episodes}-episodes" if other else protocol
-    path = run / "evaluations" / name / "evaluation.json"
+    path = run / "evaluations" / (name + suffix_of(agent)) / "evaluation.json"
     if not path.exists():
-        more = ("--episodes", str(episodes)) if other else ()
-        order = ("evaluate", str(run), "--protocol", protocol, *more)
+        order = ["evaluate", str(run), "--protocol", protocol]
+        order += ["--episodes", str(episodes)] if other else []
+        order += ["--agent", *agent] if agent else []
         telos(*order, "--num-envs", str(num_envs))
     return json.loads(path.read_text())
 
