@@ -38,7 +38,11 @@ from telos.learning.loop import make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules
 from telos.learning.recipes import recipe
 from telos.learning.representation import RepresentationPhase
-from telos.learning.training import representation_phase, split_episodes
+from telos.learning.training import (
+    reading_ahead,
+    representation_phase,
+    split_episodes,
+)
 from telos.runtime import choose_runtime, peak_memory_bytes
 
 EPISODES, STEPS = 80, 99
@@ -223,7 +227,7 @@ def peak_of(path: Path) -> int:
     config = settings_of(file)
     phase, _ = phase_on(file.stream(), config, in_memory=False)
     optimiser = make_optimiser(phase)
-    with phase.reading_ahead():
+    with reading_ahead(phase):
         for step in range(PEAK_STEPS):
             train_step(phase, optimiser, step, runtime)
     return peak_memory_bytes()

@@ -14,7 +14,7 @@ import telos.agent as agents
 from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
 from telos.agent import Agent, AgentParts, Deliberation, Goals, observed
 from telos.agent.calibrated import load_calibrated
-from telos.agent.frames import Seen
+from telos.agent.seen import Seen
 from telos.cli import calibrate as calibrate_verb
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
@@ -36,7 +36,7 @@ RED = torch.tensor([0.86, 0.18, 0.16]) * 255
 class CentroidModel:
     """Sees the dot where it is, and believes that nothing is in the way."""
 
-    history, frame_skip = 1, 1
+    history, frame_skip, streams = 1, 1, ("pixels",)
     action_scale = ActionScale(np.full(2, -1.8), np.full(2, 1.8))
 
     def encode(self, observation):

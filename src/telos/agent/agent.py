@@ -9,7 +9,7 @@ Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 3.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +21,8 @@ from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.actor.waypoints import Waypoints
-from telos.agent.frames import encode
+from telos.agent.encoding import encode, encode_goal
+from telos.agent.observing import require_observed
 from telos.agent.wishes import Aim, GivenAim, Pursuit
 from telos.configurator import Configuration
 from telos.memory import BothBeliefs
@@ -50,6 +51,11 @@ class WorldModel(Encoder, Dynamics, Protocol):
     @property
     def action_scale(self) -> Scale:
         """Scale of one model step's action: ``frame_skip`` environment actions."""
+        ...
+
+    @property
+    def streams(self) -> Collection[str]:
+        """Names of the streams that every observation must hold."""
         ...
 
     @property
@@ -207,17 +213,22 @@ class Agent:
 
         Frames are ``frame_skip`` environment steps apart, older ones first; without
         them the past is taken to have looked like the first frame.
+
+        Raises:
+            ValueError: As for `act`.
         """
+        self._require_observed(observation)
         self._frames.append(_copied(observation))
 
     def set_goal(self, goal_observation: Streams) -> None:
         """Say where to go, as one (B, ...) frame of what should be observed.
 
         The goal is encoded as a history of itself: to be there, at rest. It may change
-        within an episode; the plan on the way to the old one is dropped.
+        within an episode; the plan on the way to the old one is dropped. Streams may be
+        missing where the world model has learned to guess without them.
         """
-        still = [goal_observation] * self.world_model.history
-        goal = self._encode(still)[:, -1]
+        model = self.world_model
+        goal = encode_goal(model, goal_observation, model.history, self.device)
         self.pursue(GivenAim(Aim(objective=self.make_objective(goal), goal=goal)))
 
     def pursue(self, pursuit: Pursuit) -> None:
@@ -240,7 +251,8 @@ class Agent:
             (B, A) actions in the environment's units.
 
         Raises:
-            ValueError: Before `reset` or `set_goal`, or if B is another one.
+            ValueError: Before `reset` or `set_goal`, if B is another one, or if a
+                stream that the world model sees is missing or not finite.
         """
         self._require_ready(observation)
         if not self._queue:
@@ -368,12 +380,11 @@ class Agent:
             raise ValueError("the agent has no episodes; call reset(seeds) first.")
         if self._pursuit is None:
             raise ValueError("the agent has no goal; call set_goal(observation) first.")
-        for name, values in observation.items():
-            if len(values) != len(self._generators):
-                raise ValueError(
-                    f"stream {name!r} holds {len(values)} environments, but reset gave "
-                    f"seeds for {len(self._generators)}."
-                )
+        self._require_observed(observation)
+
+    def _require_observed(self, observation: Streams) -> None:
+        streams = self.world_model.streams
+        require_observed(observation, streams, len(self._generators))
 
 
 def _copied(observation: Streams) -> Streams:

@@ -13,8 +13,8 @@ from torch import Tensor
 from telos.actor import RouteSearch, Waypoints
 from telos.agent.agent import Agent
 from telos.agent.calibrated import WithinCalibration, load_calibrated
-from telos.agent.frames import Seen
 from telos.agent.planners import Deliberation, make_planner
+from telos.agent.seen import Seen
 from telos.agent.wishes import Wish
 from telos.cost import (
     Calibration,

@@ -68,7 +68,7 @@ def draw(positions: np.ndarray, background: np.ndarray, look: Look) -> np.ndarra
 def draw_close(
     positions: np.ndarray, x: np.ndarray, y: np.ndarray, radius: np.ndarray, look: Look
 ) -> np.ndarray:
-    """(B, 48, 64, 3) uint8 images of what is near points at (B, 2), those in the middle.
+    """(B, 48, 64, 3) uint8 images of what is near points at (B, 2), in the middle.
 
     Discs are given as for `floor`. Where neither an edge nor a disc is near, an image
     does not tell where its point is.

@@ -15,7 +15,7 @@ from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Decision, Gate
 from telos.evaluation.zones import guardrails_of
-from telos.types import Certified, Guardrail, Plan
+from telos.types import Certified, Guardrail, Plan, Streams
 
 POSITION = "position"
 """The read-out that futures are drawn by."""
@@ -35,6 +35,7 @@ class AgentActor:
         *,
         guarded: bool = True,
         goals: Goals | None = None,
+        goal_streams: Sequence[str] = (),
     ) -> None:
         """Take an agent and the world that it will act in.
 
@@ -43,7 +44,17 @@ class AgentActor:
             world: Where; only its limits are asked for.
             guarded: Whether the agent is told of them.
             goals: What it pursues, whatever goal the world has sampled.
+            goal_streams: In which streams it is shown a goal of the world; all by
+                default.
+
+        Raises:
+            ValueError: If it does not see one of these streams.
         """
+        unseen = [n for n in goal_streams if n not in parts.seen.streams]
+        if unseen:
+            there = ", ".join(parts.seen.streams)
+            raise ValueError(f"the run sees no {unseen[0]!r}; it sees {there}")
+        self._goal_streams = tuple(goal_streams)
         self.parts, self.goals = parts, goals
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
@@ -55,7 +66,7 @@ class AgentActor:
         self._agent = self.parts.build(self._rails() if self._guarded else ())
         self._agent.reset(seeds)
         if self.goals is None:
-            self._agent.set_goal(goal.observations)
+            self._agent.set_goal(self._shown(goal))
         else:
             self._agent.pursue(self.goals.pursuit(self.parts))
         self._seen = self._passed = None
@@ -89,6 +100,11 @@ class AgentActor:
         self._passed = passed
         margin = passed.margin.cpu().numpy()
         return Gate(status=passed.status, margin=margin, reason=passed.reason)
+
+    def _shown(self, goal: Goal) -> Streams:
+        """A goal of the world in the streams in which it may be seen."""
+        names = self._goal_streams or goal.observations
+        return {name: goal.observations[name] for name in names}
 
     def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
         """Where imagined states lie, if that can be drawn."""
@@ -126,6 +142,7 @@ def actor_from_run(
     *,
     device: str = "auto",
     deliberation: Deliberation | None = None,
+    goal_streams: Sequence[str] = (),
 ) -> AgentActor:
     """The agent of a run folder, ready for a protocol in its world.
 
@@ -135,10 +152,12 @@ def actor_from_run(
         protocol: Says whether it is told of the zones.
         device: auto, cpu, cuda or cuda:N.
         deliberation: How it searches, if not as usual.
+        goal_streams: In which streams it is shown goals; all by default.
 
     Raises:
         FileNotFoundError: If there is no such run.
-        ValueError: If the run has no finished model or was trained in another world.
+        ValueError: If the run has no finished model, was trained in another world or
+            does not see such a stream.
     """
     parts = load_agent(path, spec=world.spec, device=device, deliberation=deliberation)
-    return AgentActor(parts, world, guarded=protocol.guarded)
+    return AgentActor(parts, world, guarded=protocol.guarded, goal_streams=goal_streams)

@@ -58,6 +58,18 @@ class RepresentationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompletionConfig:
+    """Latents guessed from some streams, where a model sees several."""
+
+    steps: int = 800
+    batch: int = 128
+    """Windows of two frames."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-4, clip=1.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DynamicsConfig:
     """The predictor alone, on frozen latents: first one step ahead, then several."""
 
@@ -156,6 +168,7 @@ class TrainConfig:
     size: Size = "tiny"
     model: JEPAConfig = field(default_factory=lambda: sized("tiny"))
     representation: RepresentationConfig = RepresentationConfig()
+    completion: CompletionConfig = CompletionConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
@@ -180,7 +193,11 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams and action dimension."""
+    """Fill in what the recorded world decides: streams and action dimension.
+
+    A model that sees several streams also learns to guess from some of them; one that
+    sees several cameras starts with its streams balanced.
+    """
     streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
     unknown = sorted(set(streams) - set(spec.streams))
     if unknown:
@@ -190,6 +207,8 @@ def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
     model = replace(
         config.model,
         streams={n: tuple(spec.streams[n].shape) for n in streams},
+        completes=len(streams) > 1,
+        balanced=sum(len(spec.streams[n].shape) == 3 for n in streams) > 1,
         action_dim=config.model.frame_skip * spec.action_dim,
     )
     return replace(config, model=model, world=spec.id)

@@ -8,12 +8,12 @@ from telos.config import Size
 from telos.learning.config import TrainConfig
 from telos.world_model import sized
 
-STEPS: dict[Size, tuple[int, int, int, int]] = {
-    "tiny": (2700, 3000, 1000, 3000),
-    "small": (8000, 8000, 2000, 10000),
-    "base": (40000, 40000, 4000, 40000),
+STEPS: dict[Size, tuple[int, int, int, int, int]] = {
+    "tiny": (2700, 800, 3000, 1000, 3000),
+    "small": (8000, 2000, 8000, 2000, 10000),
+    "base": (40000, 8000, 40000, 4000, 40000),
 }
-"""Steps of representation, dynamics, chart and critic."""
+"""Steps of representation, completion, dynamics, chart and critic."""
 
 
 def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
@@ -34,7 +34,8 @@ def recipe(size: Size, effort: float = 1.0) -> TrainConfig:
     return replace(
         config,
         representation=replace(config.representation, steps=steps[0]),
-        dynamics=replace(config.dynamics, steps=steps[1]),
-        chart=replace(config.chart, steps=steps[2]),
-        critic=replace(config.critic, steps=steps[3]),
+        completion=replace(config.completion, steps=steps[1]),
+        dynamics=replace(config.dynamics, steps=steps[2]),
+        chart=replace(config.chart, steps=steps[3]),
+        critic=replace(config.critic, steps=steps[4]),
     )

@@ -1,0 +1,47 @@
+"""Whether an agent may act on what it was given: the check before every action."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from telos.types import Streams
+
+
+def require_observed(
+    observation: Streams, streams: Collection[str], num_envs: int
+) -> None:
+    """Refuse an observation that no action may follow from.
+
+    A camera that has died is no matter of a worse guess: margins would be predicted
+    from what nobody has seen.
+
+    Args:
+        observation: (B, ...) frames.
+        streams: Those that the world model sees; others do not matter.
+        num_envs: B.
+
+    Raises:
+        ValueError: If a stream is missing, holds NaN or infinity, or is of another
+            number of environments; the message names it.
+    """
+    for name in streams:
+        values = observation.get(name)
+        if values is None:
+            raise ValueError(
+                f"stream {name!r} is missing: the world model sees "
+                f"{', '.join(streams)}, and what it was given is "
+                f"{', '.join(observation) or 'nothing'}. No action is safe to take "
+                "from that: stop, and act again when the stream is back."
+            )
+        if len(values) != num_envs:
+            raise ValueError(
+                f"stream {name!r} holds {len(values)} environments, but reset gave "
+                f"seeds for {num_envs}."
+            )
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise ValueError(
+                f"stream {name!r} holds NaN or infinity. No action is safe to take "
+                "from that: stop, and act again when its sensor is back."
+            )
