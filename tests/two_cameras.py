@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tests.learning.worlds import tiny_config
 
-from telos.agent import AgentParts, Deliberation, load_agent
+from telos.agent import AgentParts, Deliberation, Goals, load_agent, observed
 from telos.collect import collect
 from telos.data.store import EpisodeFile
 from telos.envs import make_world
@@ -112,7 +112,8 @@ def distances(
     goal = world.sample_goals("random", seeds)
     agent = parts.build(())
     agent.reset(seeds)
-    agent.set_goal(show(goal.observations, step.observations))
+    wish = observed(parts, show(goal.observations, step.observations))
+    agent.pursue(Goals(wishes=(wish,)).pursuit(parts))
     for _ in range(steps):
         step = world.step(agent.act(step.observations))
     return world.distance(step.labels, goal)

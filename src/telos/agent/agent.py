@@ -21,7 +21,7 @@ from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.actor.waypoints import Waypoints
-from telos.agent.encoding import encode, encode_goal
+from telos.agent.encoding import encode
 from telos.agent.observing import require_observed
 from telos.agent.wishes import Aim, GivenAim, Pursuit
 from telos.configurator import Configuration
@@ -224,11 +224,11 @@ class Agent:
         """Say where to go, as one (B, ...) frame of what should be observed.
 
         The goal is encoded as a history of itself: to be there, at rest. It may change
-        within an episode; the plan on the way to the old one is dropped. Streams may be
-        missing where the world model has learned to guess without them.
+        within an episode; the plan on the way to the old one is dropped. A goal in some
+        streams is no observation: see `telos.agent.observed`.
         """
-        model = self.world_model
-        goal = encode_goal(model, goal_observation, model.history, self.device)
+        still = [goal_observation] * self.world_model.history
+        goal = self._encode(still)[:, -1]
         self.pursue(GivenAim(Aim(objective=self.make_objective(goal), goal=goal)))
 
     def pursue(self, pursuit: Pursuit) -> None:

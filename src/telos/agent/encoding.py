@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor
 from telos.types import Encoder, Observation, Streams
 
 
-@runtime_checkable
 class Completing(Protocol):
     """An encoder that can guess what it would see from some of its streams."""
 
@@ -33,17 +32,18 @@ def encode(
 
 
 def encode_goal(
-    encoder: Encoder, frame: Streams, history: int, device: torch.device | str = "cpu"
+    encoder: Completing,
+    frame: Streams,
+    history: int,
+    device: torch.device | str = "cpu",
 ) -> Float[Tensor, "B D"]:
     """A (B, ...) frame of a goal as the state of being there, at rest.
 
-    Streams may be missing where the encoder can guess without them.
+    Streams may be missing where the encoder has learned to guess without them.
     """
     still = {
         name: torch.from_numpy(np.stack([values] * history, axis=1)).to(device)
         for name, values in frame.items()
     }
     with torch.no_grad():
-        if isinstance(encoder, Completing):
-            return encoder.complete(still)[:, -1]
-        return encoder.encode(still)[:, -1]
+        return encoder.complete(still)[:, -1]

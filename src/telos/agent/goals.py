@@ -35,7 +35,7 @@ class Goals:
     image: Streams | None = None
     """What should be observed, where the goal is one observation."""
     told: float = 1.0
-    """Share of the state's variance that its streams tell; the rest is guessed."""
+    """Share of the state's variance that its streams tell."""
 
     def pursuit(self, parts: AgentParts) -> Wishes:
         """What an agent of these parts pursues."""
@@ -65,7 +65,7 @@ def read_goals(
     image, told = None, 1.0
     if len(texts) == 1 and names_frames(texts[0]):
         image = read_goal(texts[0], parts.seen)
-        told = parts.model.told_by(image)
+        told = float(parts.model.told_by(image).mean())
     wishes = tuple(read_wish(text, parts) for text in texts)
     return Goals(wishes=wishes, several=several, image=image, told=told)
 
@@ -85,30 +85,26 @@ def read_wish(
 def observed(parts: AgentParts, frame: Streams) -> Wish:
     """To be where a (1, ...) or (B, ...) frame is observed, at rest.
 
-    Streams may be missing: then it is to be where the model would expect to be, seeing
-    what is there.
+    Streams may be missing: then the others say where to be, and nearness is measured
+    in what they tell of the state.
 
     Raises:
         ValueError: If what is there tells too little of the state.
     """
-    _require_telling(parts, frame)
     model = parts.model
-    return parts.be_at(encode_goal(model, frame, model.history, parts.device))
-
-
-def _require_telling(parts: AgentParts, frame: Streams) -> None:
-    """Refuse a goal that would send the agent to the mean of everything.
-
-    Of a model that has not learned to guess, encoding refuses with its own words.
-    """
-    told = parts.model.told_by(frame)
-    if told < TELLING and parts.model.completion is not None:
-        missing = [name for name in parts.model.streams if name not in frame]
+    state = encode_goal(model, frame, model.history, parts.device)
+    missing = [name for name in model.streams if name not in frame]
+    if not missing:
+        return parts.be_at(state)
+    told = model.told_by(frame)
+    share = float(told.mean())
+    if share < TELLING:
         raise ValueError(
-            f"a goal in {', '.join(frame)} alone tells {100 * told:.0f} % of the "
+            f"a goal in {', '.join(frame)} alone tells {100 * share:.0f} % of the "
             f"state, which does not say where to go; show it in {', '.join(missing)} "
             "too"
         )
+    return parts.be_at(state, told)
 
 
 def condition(

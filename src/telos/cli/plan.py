@@ -43,7 +43,7 @@ class Command:
     """`random` (a goal of the protocol's rule), or what is wanted: an image (goal.png),
     arrays of streams (goal.npz), a frame of an episode (demo.h5:12:80), one of these
     for a stream or some (front=goal.png or front=goal.png,proprio=goal.npz; streams
-    that are not shown are guessed), a condition on read-outs ("position.x between 20
+    that are not shown do not count), a condition on read-outs ("position.x between 20
     and 30"), a function of your own (goals.py:closed; the file is run), or a list of
     these in a file (goals.json)."""
     several: Literal["any", "sequence"] = "any"
@@ -123,7 +123,7 @@ def goals_of(command: Command, parts: AgentParts) -> Goals | None:
     if goals.image is not None and goals.told < 1 and not command.common.json:
         print(
             f"goal shown in {', '.join(goals.image)} alone, which tells "
-            f"{100 * goals.told:.0f} % of the state; the rest is guessed"
+            f"{100 * goals.told:.0f} % of the state; the rest does not count"
         )
     return goals
 

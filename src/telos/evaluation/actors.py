@@ -9,13 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from telos.agent import Agent, AgentParts, Deliberation, Goals, load_agent
+from telos.agent import (
+    Agent,
+    AgentParts,
+    Deliberation,
+    Goals,
+    load_agent,
+    observed,
+)
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Decision, Gate
 from telos.evaluation.zones import guardrails_of
-from telos.types import Certified, Guardrail, Plan, Streams
+from telos.types import Certified, Guardrail, Plan
 
 POSITION = "position"
 """The read-out that futures are drawn by."""
@@ -65,10 +72,12 @@ class AgentActor:
         """Start B episodes with their goals and limits."""
         self._agent = self.parts.build(self._rails() if self._guarded else ())
         self._agent.reset(seeds)
-        if self.goals is None:
-            self._agent.set_goal(self._shown(goal))
-        else:
+        if self.goals is not None:
             self._agent.pursue(self.goals.pursuit(self.parts))
+        elif self._goal_streams:
+            self._agent.pursue(self._shown(goal).pursuit(self.parts))
+        else:
+            self._agent.set_goal(goal.observations)
         self._seen = self._passed = None
 
     def act(self, step: Step) -> np.ndarray:
@@ -101,10 +110,10 @@ class AgentActor:
         margin = passed.margin.cpu().numpy()
         return Gate(status=passed.status, margin=margin, reason=passed.reason)
 
-    def _shown(self, goal: Goal) -> Streams:
+    def _shown(self, goal: Goal) -> Goals:
         """A goal of the world in the streams in which it may be seen."""
-        names = self._goal_streams or goal.observations
-        return {name: goal.observations[name] for name in names}
+        shown = {name: goal.observations[name] for name in self._goal_streams}
+        return Goals(wishes=(observed(self.parts, shown),))
 
     def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
         """Where imagined states lie, if that can be drawn."""

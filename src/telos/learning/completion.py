@@ -125,13 +125,14 @@ def measure_told(model: JEPA, held_out: Recording) -> Verdict:
         for name, stream in held_out.observations.items()
     }
     features, latent = at_rest(model, frames)
-    spread = latent[:, :size].var(0, correction=0).sum().clamp_min(1e-12)
+    spread = latent[:, :size].var(0, correction=0).clamp_min(1e-12)
     for index, choice in enumerate(completion.choices):
         present = torch.tensor([name in choice for name in completion.widths])
         guess = completion(features, present.to(latent.device).expand(len(latent), -1))
-        error = (guess - latent)[:, :size].square().mean(0).sum()
+        error = (guess - latent)[:, :size].square().mean(0)
         completion.told[index] = (1 - error / spread).clamp(0, 1)
-    told = dict(zip(completion.choices, completion.told.tolist(), strict=True))
+    shares = completion.told.mean(1).tolist()
+    told = dict(zip(completion.choices, shares, strict=True))
     alone = [f"{c[0]} {100 * t:.0f} %" for c, t in told.items() if len(c) == 1]
     return Verdict(
         name="ok",

@@ -27,6 +27,7 @@ class Completion(nn.Module):
 
     Args:
         widths: Features of each stream, in the order in which they are joined.
+        state_dim: Leading numbers of a latent that are its state.
         latent_dim: Numbers that are guessed.
         width: Hidden units.
     """
@@ -34,7 +35,12 @@ class Completion(nn.Module):
     told: Tensor
 
     def __init__(
-        self, widths: Mapping[str, int], latent_dim: int, *, width: int = 256
+        self,
+        widths: Mapping[str, int],
+        state_dim: int,
+        latent_dim: int,
+        *,
+        width: int = 256,
     ) -> None:
         super().__init__()
         self.widths = dict(widths)
@@ -48,7 +54,7 @@ class Completion(nn.Module):
             nn.SiLU(),
             nn.Linear(width, latent_dim),
         )
-        self.register_buffer("told", torch.zeros(len(self.choices)))
+        self.register_buffer("told", torch.zeros(len(self.choices), state_dim))
 
     @property
     def choices(self) -> tuple[tuple[str, ...], ...]:
@@ -60,18 +66,18 @@ class Completion(nn.Module):
             for choice in combinations(self.widths, count)
         )
 
-    def told_by(self, streams: Iterable[str]) -> float:
-        """Share of the state's variance that these streams tell, at least; 1 for all.
+    def told_by(self, streams: Iterable[str]) -> Float[Tensor, " Z"]:
+        """Share of each number of the state that these streams tell; 1 for all streams.
 
         Of more streams than were measured together, the best choice of them counts.
         """
         there = set(streams)
         if there >= set(self.widths):
-            return 1.0
-        shares = zip(self.choices, self.told.tolist(), strict=True)
-        return max(
-            (share for choice, share in shares if there >= set(choice)), default=0.0
-        )
+            return torch.ones_like(self.told[0])
+        within = [row for row, one in enumerate(self.choices) if there >= set(one)]
+        if not within:
+            return torch.zeros_like(self.told[0])
+        return self.told[max(within, key=lambda row: float(self.told[row].mean()))]
 
     def forward(
         self, features: Float[Tensor, "N F"], present: Bool[Tensor, "N S"]

@@ -108,14 +108,15 @@ class JEPA(nn.Module):
         flat = {name: part.flatten(0, 1).float() for name, part in parts.items()}
         return self.completion.complete(flat).view(batch, steps, -1)
 
-    def told_by(self, streams: Iterable[str]) -> float:
-        """Share of the state's variance that some of the streams tell, 0 to 1.
+    def told_by(self, streams: Iterable[str]) -> Float[Tensor, " Z"]:
+        """Share of each number of the state that some of the streams tell, 0 to 1.
 
         0 for all but the whole where the model has not learned to guess.
         """
         if self.completion is not None:
             return self.completion.told_by(streams)
-        return float(set(streams) >= set(self.streams))
+        whole = set(streams) >= set(self.streams)
+        return self.head.weight.new_full((self.config.state_dim,), float(whole))
 
     def _seen(self, observation: Observation) -> Observation:
         """What the network sees of those streams that are there, where it computes."""
@@ -320,4 +321,6 @@ class JEPA(nn.Module):
     def _completion(self) -> Completion:
         """Drawn apart, so that all else starts from the weights it has without it."""
         with torch.random.fork_rng(devices=[]):
-            return Completion(self.perception.widths, self.config.latent_dim)
+            return Completion(
+                self.perception.widths, self.config.state_dim, self.config.latent_dim
+            )
