@@ -77,7 +77,8 @@ class Completion(nn.Module):
         within = [row for row, one in enumerate(self.choices) if there >= set(one)]
         if not within:
             return torch.zeros_like(self.told[0])
-        return self.told[max(within, key=lambda row: float(self.told[row].mean()))]
+        best = max(within, key=lambda row: float(self.told[row].mean()))
+        return self.told[best].clone()
 
     def forward(
         self, features: Float[Tensor, "N F"], present: Bool[Tensor, "N S"]
