@@ -46,6 +46,8 @@ class ObservationEncoder(nn.Module):
         self.shapes, self.history = dict(shapes), history
         parts = {n: self._part(shape, config) for n, shape in sorted(shapes.items())}
         self.parts = nn.ModuleDict(parts)
+        self.widths = {name: part.width for name, part in parts.items()}
+        """Features of each stream, in the order in which they are joined."""
         self.width = sum(self.widths.values())
         self.register_buffer("gains", torch.ones(len(parts)) if balanced else None)
 
@@ -83,11 +85,6 @@ class ObservationEncoder(nn.Module):
         for index, features in enumerate(self.separate(observation).values()):
             found = features.flatten(0, 1).var(0).sum().clamp_min(1e-8)
             self.gains[index] = (wanted / found).sqrt()
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """Features of each stream, in the order in which they are joined."""
-        return {name: part.width for name, part in self.parts.items()}
 
     def _part(self, shape: tuple[int, ...], config: BackboneConfig) -> Part:
         if len(shape) == 3:
