@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telos.agent.encoding import encode_goal
+from telos.agent.encoding import encode, encode_goal
 from telos.agent.frames import beside, names_frames, read_goal
 from telos.agent.trained import AgentParts
 from telos.agent.wishes import Several, Wish, Wishes
@@ -65,7 +65,8 @@ def read_goals(
     image, told = None, 1.0
     if len(texts) == 1 and names_frames(texts[0]):
         image = read_goal(texts[0], parts.seen)
-        told = float(parts.model.told_by(image).mean())
+        if set(parts.seen.streams) - set(image):
+            told = float(parts.model.told_by(image).mean())
     wishes = tuple(read_wish(text, parts) for text in texts)
     return Goals(wishes=wishes, several=several, image=image, told=told)
 
@@ -92,10 +93,11 @@ def observed(parts: AgentParts, frame: Streams) -> Wish:
         ValueError: If what is there tells too little of the state.
     """
     model = parts.model
-    state = encode_goal(model, frame, model.history, parts.device)
-    missing = [name for name in model.streams if name not in frame]
+    missing = [name for name in parts.seen.streams if name not in frame]
     if not missing:
-        return parts.be_at(state)
+        still = [frame] * model.history
+        return parts.be_at(encode(model, still, parts.device)[:, -1])
+    state = encode_goal(model, frame, model.history, parts.device)
     told = model.told_by(frame)
     share = float(told.mean())
     if share < TELLING:
