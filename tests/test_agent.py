@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from telos.actor import ICEM, ICEMConfig
+from telos.actor import ICEM, Follow, ICEMConfig, SearchConfig
 from telos.agent import Agent
 from telos.configurator import Configuration
 from telos.cost import Effort, GoalReadout, KeepOutDisc, identity_readout
@@ -303,6 +303,25 @@ def test_a_stream_that_dies_on_the_way_is_refused_at_once_by_name(dead, words):
     agent.act({**frame, "unused": np.full((1, 2), np.nan)})
 
 
+def test_a_world_model_need_not_name_its_streams():
+    class Silent(ExactModel):
+        streams = ()
+
+    class Unaware(ExactModel):
+        @property
+        def streams(self):
+            raise AttributeError
+
+    tracks = [drive(make_agent(m()), [0], 4) for m in (ExactModel, Silent, Unaware)]
+    assert np.array_equal(tracks[0], tracks[1])
+    assert np.array_equal(tracks[0], tracks[2])
+    agent = make_agent(Unaware())
+    agent.reset([0])
+    agent.set_goal({"state": np.zeros((1, 2), np.float32)})
+    with pytest.raises(ValueError, match="2 environments"):
+        agent.act({"state": np.zeros((2, 2), np.float32)})
+
+
 def test_configured_by_a_task():
     configuration = Configuration(
         planner=ICEMConfig(horizon=12),
@@ -320,3 +339,21 @@ def test_configured_by_a_task():
     assert {
         rail.name: rail.digest for rail in agent.guardrails
     } == configuration.digests
+
+
+def test_plans_begin_with_what_is_proposed_for_the_goal():
+    asked = []
+
+    def propose(dynamics, state, goal):
+        asked.append((state[:, -1].clone(), goal.clone()))
+        towards = (goal - state[:, -1]).clamp(-1, 1)
+        return towards[:, None].expand(-1, 12, -1)
+
+    planner = Follow(SearchConfig(horizon=12))
+    by_habit = drive(make_agent(planner=planner, propose=propose), [0, 1], 20)
+    assert np.linalg.norm(by_habit[:, -1] - GOAL, axis=-1).max() < 0.1
+    assert len(asked) == 20
+    assert np.allclose(asked[3][0], by_habit[:, 3])
+    assert np.allclose(asked[3][1], GOAL)
+    resting = drive(make_agent(planner=planner), [0, 1], 20)
+    assert (resting == 0).all()

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from tests import two_cameras
 
+from telos.actor import Habit
 from telos.agent import read_goals
 from telos.cli.main import main
+from telos.data.scratch import MEMORY, Scratch
 from telos.data.store import EpisodeFile
 from telos.learning import training
 from telos.learning.latents import prepare_recording
@@ -72,7 +74,7 @@ def test_every_camera_is_inspected(recording: Path, tmp_path: Path, capsys) -> N
     assert "wrist" in page.read_text()
 
 
-def test_frames_are_the_same_from_memory_and_from_the_file(recording: Path) -> None:
+def test_frames_are_the_same_wherever_they_lie(recording: Path, tmp_path) -> None:
     file = EpisodeFile(recording)
     config = two_cameras.config_of(file)
     assert config.model.completes
@@ -84,12 +86,13 @@ def test_frames_are_the_same_from_memory_and_from_the_file(recording: Path) -> N
         "proprio": (2,),
     }
     sides = [
-        split_episodes(config, model, file.stream(), in_memory=where).train
-        for where in (True, False)
+        split_episodes(config, model, file.stream(), room=room).train
+        for room in (MEMORY, Scratch(tmp_path), None)
     ]
     for name in two_cameras.STREAMS:
-        first, second = (np.asarray(s.observations[name][:20]) for s in sides)
-        np.testing.assert_array_equal(first, second)
+        first, *others = (np.asarray(s.observations[name][:20]) for s in sides)
+        for other in others:
+            np.testing.assert_array_equal(first, other)
     again = build_modules(config, file.load()).model
     assert torch.equal(model.perception.gains, again.perception.gains)
     assert prepare_recording(model, file.load()).observations["wrist"].ndim == 4
@@ -129,6 +132,28 @@ def test_a_goal_in_one_camera_is_where_that_camera_would_see_it(run, goal) -> No
     expected = parts.model.complete({"front": image})[:, -1]
     assert wish.state is not None
     assert torch.equal(wish.state, expected)
+
+
+def test_the_habit_is_asked_for_the_way_to_the_completed_goal(
+    run, recording, goal, monkeypatch
+) -> None:
+    parts, asked = two_cameras.small_agent(run), []
+    imagine = Habit.imagine
+
+    def listening(self, dynamics, state, goal, horizon):
+        asked.append(goal)
+        return imagine(self, dynamics, state, goal, horizon)
+
+    monkeypatch.setattr(Habit, "imagine", listening)
+    goals = read_goals([f"front={goal}"], parts)
+    agent = parts.build(())
+    agent.reset([0])
+    agent.pursue(goals.pursuit(parts))
+    frame = EpisodeFile(recording).episode(2).observations
+    agent.act({name: frame[name][:1] for name in two_cameras.STREAMS})
+    (state,) = asked
+    assert torch.equal(state, goals.wishes[0].state)
+    assert torch.isfinite(agent.plan.actions).all()
 
 
 def test_the_streams_of_a_run_are_listed(run: Path, capsys) -> None:

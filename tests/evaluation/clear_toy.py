@@ -51,8 +51,6 @@ class ClearToy(ToyWorld):
 class PlaceModel:
     """Sees the place, and believes that an action of 1 moves it by `gain`."""
 
-    streams = ("place",)
-
     def __init__(self, gain: float = 1.0, history: int = 1, frame_skip: int = 1):
         self.gain, self.history, self.frame_skip = gain, history, frame_skip
         bound = np.ones(2 * frame_skip)

@@ -36,7 +36,7 @@ RED = torch.tensor([0.86, 0.18, 0.16]) * 255
 class CentroidModel:
     """Sees the dot where it is, and believes that nothing is in the way."""
 
-    history, frame_skip, streams = 1, 1, ("pixels",)
+    history, frame_skip = 1, 1
     action_scale = ActionScale(np.full(2, -1.8), np.full(2, 1.8))
 
     def encode(self, observation):

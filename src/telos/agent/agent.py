@@ -9,7 +9,7 @@ Source: LeCun 2022, "A Path Towards Autonomous Machine Intelligence", section 3.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.actor.waypoints import Waypoints
 from telos.agent.encoding import encode
-from telos.agent.observing import require_observed
+from telos.agent.observing import named_streams, require_observed
 from telos.agent.wishes import Aim, GivenAim, Pursuit
 from telos.configurator import Configuration
 from telos.memory import BothBeliefs
@@ -46,16 +46,15 @@ class Scale(Protocol):
 
 
 class WorldModel(Encoder, Dynamics, Protocol):
-    """What the agent needs of a world model."""
+    """What the agent needs of a world model.
+
+    One that also names its ``streams``, as `JEPA` does, is never shown an observation
+    that lacks one of them, or in which one is not finite.
+    """
 
     @property
     def action_scale(self) -> Scale:
         """Scale of one model step's action: ``frame_skip`` environment actions."""
-        ...
-
-    @property
-    def streams(self) -> Collection[str]:
-        """Names of the streams that every observation must hold."""
         ...
 
     @property
@@ -93,6 +92,9 @@ def _believed(world_model: Dynamics, imagination: Dynamics | None) -> Dynamics:
     return BothBeliefs(world_model, imagination)
 
 
+Propose = Callable[[Dynamics, Tensor, Tensor], Tensor]
+"""From dynamics, state (B, T, D) and goal (B, D) to a plan (B, H, A) to begin with."""
+
 ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
 """From the encoded goal to what is wanted."""
 
@@ -116,6 +118,8 @@ class Agent:
         memories: What is told of every step, in this order.
         waypoints: The higher level, where there is one: says which state on the way
             the planner should aim at.
+        propose: What the search begins with where the aim is a state: what is usually
+            done on the way there. Else it begins with what is left of the plan.
         futures: In which the shield that is built here wants every margin to hold.
         near_futures: In which it wants them to hold over the next step besides.
         device: Where tensors live.
@@ -133,6 +137,7 @@ class Agent:
         imagination: Dynamics | None = None,
         memories: Sequence[Memory] = (),
         waypoints: Waypoints | None = None,
+        propose: Propose | None = None,
         futures: int = 1,
         near_futures: int = 1,
         device: torch.device | str = "cpu",
@@ -152,6 +157,7 @@ class Agent:
             )
         self.shield = shield
         self.make_objective = objective
+        self._propose = propose
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
         self._certified: Certified | None = None
         self._pursuit: Pursuit | None = None
@@ -340,14 +346,18 @@ class Agent:
     def _replan(self, state: Tensor) -> None:
         assert self._pursuit is not None
         aim = self._pursuit.aim(state[:, -1])
-        objective = aim.objective
+        objective, goal = aim.objective, aim.goal
         if self.waypoints is not None:
-            if aim.goal is not self._routed:
-                self._lead_routes_to(aim.goal)
-            if aim.goal is not None:
-                objective = self.make_objective(self.waypoints.next(state[:, -1]))
+            if goal is not self._routed:
+                self._lead_routes_to(goal)
+            if goal is not None:
+                goal = self.waypoints.next(state[:, -1])
+                objective = self.make_objective(goal)
+        init = None
+        if self._propose is not None and goal is not None:
+            init = self._propose(self._dynamics, state, goal)
         self._horizon.replan(
-            self._dynamics, state, objective, self.guardrails, self._generators
+            self._dynamics, state, objective, self.guardrails, self._generators, init
         )
 
     def _lead_routes_to(self, goal: Tensor | None) -> None:
@@ -383,7 +393,7 @@ class Agent:
         self._require_observed(observation)
 
     def _require_observed(self, observation: Streams) -> None:
-        streams = self.world_model.streams
+        streams = named_streams(self.world_model)
         require_observed(observation, streams, len(self._generators))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
 from telos.agent.seen import Seen
+from telos.agent.shrinking import COLOURS, shrunk
 from telos.data.store import EpisodeFile
 from telos.envs.world import StreamSpec
 from telos.types import Streams
@@ -53,28 +54,23 @@ def _of_image(path: Path, seen: Seen) -> Streams:
             f"say what it shows: {seen.example}"
         )
     (name,) = cameras
-    return {name: _read_image(path, seen.streams[name].shape)[None]}
+    channels = seen.streams[name].shape[2]
+    return {name: _fitted(_read_image(path, channels)[None], name, seen, path)}
 
 
-def _read_image(path: Path, shape: Sequence[int]) -> np.ndarray:
+def _read_image(path: Path, channels: int) -> np.ndarray:
+    """(H, W, C) uint8."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("L" if shape[2] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError) as problem:
+            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as problem:
         raise ValueError(f"{str(path)!r} is not an image: {problem}") from None
-    height, width = pixels.shape[:2]
-    if (height, width) != tuple(shape[:2]):
-        raise ValueError(
-            f"the image {str(path)!r} is {width} x {height} pixels; the run sees "
-            f"{shape[1]} x {shape[0]}: give a frame of that size, cropped and "
-            "scaled as the recording was"
-        )
-    return pixels.reshape(height, width, shape[2])
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _of_arrays(path: Path, seen: Seen) -> list[Streams]:
+def _of_arrays(path: Path, seen: Seen) -> Streams:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -87,7 +83,7 @@ def _of_arrays(path: Path, seen: Seen) -> list[Streams]:
             continue
         values = arrays[name]
         several = values.ndim == len(stream.shape) + 1
-        rows[name] = _checked(values if several else values[None], name, stream, path)
+        rows[name] = _fitted(values if several else values[None], name, seen, path)
     return rows
 
 
@@ -109,9 +105,7 @@ def _of_episode(path: Path, number: int, frame: int, seen: Seen) -> Streams:
     episode = file.load([number], streams=there).episode(0)
     earlier = [*range(at, -1, -seen.frame_skip)][: seen.history][::-1]
     return {
-        name: _checked(episode.observations[name], name, seen.streams[name], path)[
-            earlier
-        ]
+        name: _fitted(episode.observations[name][earlier], name, seen, path)
         for name in there
     }
 
@@ -126,17 +120,43 @@ def _require_any(seen: Seen, found: Iterable[str], path: Path) -> None:
         )
 
 
-def _checked(
-    values: np.ndarray, name: str, stream: StreamSpec, path: Path
-) -> np.ndarray:
+def _fitted(values: np.ndarray, name: str, seen: Seen, path: Path) -> np.ndarray:
+    """Rows of a stream as the run was trained with them."""
+    stream, where = seen.streams[name], f"{name!r} of {str(path)!r}"
+    if _another_size(values, stream):
+        height, width, _ = stream.shape
+        if not seen.resize:
+            raise ValueError(
+                f"{where} is {values.shape[2]} x {values.shape[1]} pixels; the run "
+                f"sees {width} x {height}: give a frame of that size, cropped and "
+                "scaled as the recording was, or have a larger one of that aspect "
+                "resized (telos plan --resize, in Python Seen(resize=True))"
+            )
+        values = shrunk(values, (height, width), where)
+    return _checked(values, where, stream)
+
+
+def _another_size(values: np.ndarray, stream: StreamSpec) -> bool:
+    """Whether both are pictures of as many colours, and only their size differs."""
+    shape = tuple(stream.shape)
+    return (
+        np.dtype(stream.dtype) == values.dtype == np.uint8
+        and values.ndim == 4
+        and len(shape) == 3
+        and values.shape[3] == shape[2]
+        and shape[2] in COLOURS
+        and values.shape[1:3] != shape[:2]
+    )
+
+
+def _checked(values: np.ndarray, where: str, stream: StreamSpec) -> np.ndarray:
     if values.shape[1:] != tuple(stream.shape):
         raise ValueError(
-            f"{name!r} of {str(path)!r} has shape {values.shape[1:]}, the run was "
-            f"trained with {tuple(stream.shape)}"
+            f"{where} has shape {values.shape[1:]}, the run was trained with "
+            f"{tuple(stream.shape)}"
         )
     if np.dtype(stream.dtype) == np.uint8 and values.dtype != np.uint8:
         raise ValueError(
-            f"{name!r} of {str(path)!r} is {values.dtype}, the run was trained with "
-            "uint8 (0 to 255)"
+            f"{where} is {values.dtype}, the run was trained with uint8 (0 to 255)"
         )
     return values.astype(stream.dtype, copy=False)

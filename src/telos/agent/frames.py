@@ -41,8 +41,8 @@ def read_frames(text: str, seen: Seen) -> list[Streams]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a stream is missing, or has another shape: scaling an image
-            would move what it shows.
+        ValueError: If a stream is missing, or has another shape; with ``seen.resize``
+            pictures may be larger, see `telos.agent.shrinking`.
     """
     rows = _rows(text, seen)
     missing = [repr(name) for name in seen.streams if name not in rows]

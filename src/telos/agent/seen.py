@@ -18,6 +18,8 @@ class Seen:
     """Frames that are seen together."""
     frame_skip: int = 1
     """Environment steps between them."""
+    resize: bool = False
+    """Whether larger pictures of the same aspect are made as small as the streams."""
 
     @property
     def example(self) -> str:

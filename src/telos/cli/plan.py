@@ -52,12 +52,15 @@ class Command:
     """Plan once from here, without a world: an image (now.png), arrays of all streams
     (now.npz), a frame of an episode (demo.h5:12:0) or a file for each stream
     (front=now.png,wrist=close.png,proprio=now.npz); no stream may be missing."""
+    resize: bool = False
+    """Make larger pictures of goals and of the observation as small as the run sees
+    them, by averaging areas; their aspect has to be the same."""
     guard: Path | None = None
     """Zones file; in a world with one keep-out zone."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
-    route_every, memory."""
+    route_every, memory, habit."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4)."""
     protocol: str = "rooms-random"
@@ -119,13 +122,18 @@ def goals_of(command: Command, parts: AgentParts) -> Goals | None:
 
     if command.goal == (RANDOM,):
         return None
-    goals = read_goals(command.goal, parts, command.several)
+    goals = read_goals(command.goal, resizing(command, parts), command.several)
     if goals.image is not None and goals.told < 1 and not command.common.json:
         print(
             f"goal shown in {', '.join(goals.image)} alone, which tells "
             f"{100 * goals.told:.0f} % of the state; the rest does not count"
         )
     return goals
+
+
+def resizing(command: Command, parts: AgentParts) -> AgentParts:
+    """Parts that read larger pictures too, if the command line says so."""
+    return replace(parts, seen=replace(parts.seen, resize=command.resize))
 
 
 def _check(command: Command) -> None:

@@ -87,9 +87,10 @@ def at_rest(
     model: JEPA, frames: Observation
 ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N D"]]:
     """Features of all streams, and latents, of prepared frames (N, ...) at rest."""
-    device = model.head.weight.device
     still = {
-        name: x.to(device)[:, None].expand(-1, model.history, *x.shape[1:]).contiguous()
+        name: x.to(model.device)[:, None]
+        .expand(-1, model.history, *x.shape[1:])
+        .contiguous()
         for name, x in frames.items()
     }
     features = model.perception(still)

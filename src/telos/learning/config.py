@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from telos.config import Size
 from telos.envs.world import WorldSpec
-from telos.world_model import JEPAConfig, sized
+from telos.world_model import JEPAConfig, fitted, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
 CriticForm = Literal["auto", "paths", "expectile", "quasimetric"]
@@ -156,6 +156,22 @@ class CriticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HabitConfig:
+    """What is usually done on the way to a goal, on frozen latents."""
+
+    steps: int = 3000
+    batch: int = 1024
+    width: int = 256
+    choices: int = 8
+    """Ways of doing a thing that are told apart."""
+    reach: int = 40
+    """Goals lie at most so many model steps ahead, or where the episode ends."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-2, clip=1.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training, from episodes to an agent."""
 
@@ -172,6 +188,7 @@ class TrainConfig:
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
+    habit: HabitConfig = HabitConfig()
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""
     shuffle_actions: bool = False
@@ -193,7 +210,7 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams and action dimension.
+    """Fill in what the recorded world decides: streams, actions, number of tokens.
 
     A model that sees several streams also learns to guess from some of them; one that
     sees several cameras starts with its streams balanced.
@@ -204,11 +221,14 @@ def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
         raise ValueError(
             f"streams {unknown} are not recorded; the file has {sorted(spec.streams)}"
         )
-    model = replace(
+    chosen = replace(
         config.model,
-        streams={n: tuple(spec.streams[n].shape) for n in streams},
         completes=len(streams) > 1,
         balanced=sum(len(spec.streams[n].shape) == 3 for n in streams) > 1,
-        action_dim=config.model.frame_skip * spec.action_dim,
+    )
+    model = fitted(
+        chosen,
+        {n: tuple(spec.streams[n].shape) for n in streams},
+        config.model.frame_skip * spec.action_dim,
     )
     return replace(config, model=model, world=spec.id)

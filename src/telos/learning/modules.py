@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from telos.actor.habit import Habit
 from telos.cost.critic import Network, build_critic
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
@@ -32,6 +33,7 @@ class Modules(nn.Module):
         inverse: The head of the inverse-dynamics term.
         chart: Coordinates in which actions are displacements.
         critic: The temporal distance; its slow copy is made here.
+        habit: What is usually done.
     """
 
     def __init__(
@@ -40,10 +42,11 @@ class Modules(nn.Module):
         inverse: InverseDynamics,
         chart: Chart,
         critic: Network,
+        habit: Habit,
     ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
-        self.chart = chart
+        self.chart, self.habit = chart, habit
         self.target = slow_copy(critic)
 
     def settle_critic(self, config: TrainConfig) -> None:
@@ -51,7 +54,7 @@ class Modules(nn.Module):
         seed_all(config.seed)
         wanted = untrained_critic(config)
         if wanted.form != self.critic.form:
-            self.critic = wanted.to(self.model.head.weight.device)
+            self.critic = wanted.to(self.model.device)
             self.target = slow_copy(self.critic)
 
 
@@ -76,7 +79,7 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     critic = untrained_critic(config)
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
     chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
-    return Modules(model, inverse, chart, critic)
+    return Modules(model, inverse, chart, critic, untrained_habit(config))
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -89,6 +92,7 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "inverse dynamics": (modules.inverse,),
         "chart": (modules.chart,),
         "critic": (modules.critic,),
+        "habit": (modules.habit,),
     }
     return {
         name: sum(p.numel() for part in owned for p in part.parameters())
@@ -103,6 +107,17 @@ def untrained_critic(config: TrainConfig) -> Network:
         config.model.state_dim,
         config.model.context_dim,
         config.critic.width,
+    )
+
+
+def untrained_habit(config: TrainConfig) -> Habit:
+    """The network that the habit is formed in."""
+    return Habit(
+        config.model.state_dim,
+        config.model.context_dim,
+        config.model.action_dim,
+        config.habit.width,
+        config.habit.choices,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
+from telos.data.scratch import MEMORY, Room
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
@@ -18,6 +19,7 @@ from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
 from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
+from telos.learning.habit import HabitPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
@@ -32,12 +34,12 @@ from telos.learning.paths import PathsPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
-from telos.runtime import Runtime
+from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
 from telos.world_model import JEPA
 
 ON_FRAMES = ("representation", "completion")
-ON_LATENTS = ("dynamics", "chart", "critic")
+ON_LATENTS = ("dynamics", "chart", "critic", "habit")
 ORDER = (*ON_FRAMES, *ON_LATENTS)
 
 
@@ -63,7 +65,11 @@ class Episodes:
 
 
 def split_episodes(
-    config: TrainConfig, model: JEPA, recording: Recording, *, in_memory: bool = True
+    config: TrainConfig,
+    model: JEPA,
+    recording: Recording,
+    *,
+    room: Room | None = MEMORY,
 ) -> Episodes:
     """Split by episode, and reduce images.
 
@@ -71,15 +77,19 @@ def split_episodes(
         config: Says how many episodes are held out, and whether actions are shuffled.
         model: Says how images are reduced.
         recording: Episodes, in memory or in their file.
-        in_memory: Read reduced images into memory, where they are not there yet.
+        room: Where reduced images are put, unless they are there already; None leaves
+            them where they are.
+
+    Raises:
+        OSError: If the room is too small for them.
     """
     if config.shuffle_actions:
         recording = _shuffled(recording, config.seed)
     prepared = prepare_recording(model, recording)
     sides = split_by_episode(recording.num_episodes, config.held_out, seed=config.seed)
     train, held_out = (prepared.select(side) for side in sides)
-    if in_memory:
-        train, held_out = train.in_memory(), held_out.in_memory()
+    if room is not None:
+        train, held_out = train.kept(room), held_out.kept(room)
     return Episodes(train=train, held_out=held_out)
 
 
@@ -90,7 +100,7 @@ def train(
     runtime: Runtime,
     *,
     resume: bool = False,
-    in_memory: bool = True,
+    room: Room | None = MEMORY,
     team: Team = ALONE,
     listen: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
@@ -103,8 +113,9 @@ def train(
         recording: Episodes, frames as stored, in memory or in their file.
         runtime: Device, dtype, threads.
         resume: Go on from the newest checkpoint.
-        in_memory: Keep reduced images in memory; else each batch is read from the file.
-            Which of the two makes no difference to the result.
+        room: Where reduced images are kept, and later latents. With None each batch of
+            images is read from where they are, and latents are in memory. Which of them
+            makes no difference to the result.
         team: The processes that train together; the leading one writes the run folder.
         listen: Told of progress.
         say: Told of verdicts, in words.
@@ -112,15 +123,18 @@ def train(
     Raises:
         BlockingIOError: If another process is training in this folder.
         Interrupted: After Ctrl-C; everything is saved, and `resume` goes on.
+        OSError: If the room is too small.
         ValueError: If the processes cannot share a batch evenly.
     """
     with Interrupt() as interrupt, _writer(run, team):
         checkpoint = _checkpoint(run, team) if resume else None
-        if checkpoint is not None and checkpoint.phase == "critic":
+        if checkpoint is not None and checkpoint.phase in ("critic", "habit"):
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
-        episodes = split_episodes(config, modules.model, recording, in_memory=in_memory)
+        episodes = split_episodes(config, modules.model, recording, room=room)
+        del recording  # what of it lies in memory is not needed beside its copies
+        return_freed_memory()
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
         team.align(modules)
@@ -133,7 +147,7 @@ def train(
             listen=listen,
             team=team,
         )
-        _run_phases(loop, config, modules, episodes, checkpoint, say)
+        _run_phases(loop, config, modules, episodes, checkpoint, room or MEMORY, say)
 
 
 def _writer(run: Run, team: Team) -> AbstractContextManager:
@@ -152,6 +166,7 @@ def _run_phases(
     modules: Modules,
     episodes: Episodes,
     checkpoint: Checkpoint | None,
+    room: Room,
     say: Callable[[str], None],
 ) -> None:
     order, team = phases_of(config), loop.team
@@ -162,18 +177,21 @@ def _run_phases(
             checkpoint = None
     latents, held_out = (
         swap_contexts(
-            encode_recording(modules.model, side, team),
+            encode_recording(modules.model, side, team, room),
             config.model.state_dim,
             config.seed,
+            room,
         )
         for side in (episodes.train, episodes.held_out)
     )
+    return_freed_memory()
     for name in order:
         if name in ON_FRAMES:
             continue
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
-        loop.run(latent_phase(name, config, modules, latents, team), checkpoint)
+        phase = latent_phase(name, config, modules, latents, team, room)
+        loop.run(phase, checkpoint)
         checkpoint = None
         if name == "dynamics" and team.leads:
             verdict = diagnose(modules.model, held_out, config.seed)
@@ -181,7 +199,7 @@ def _run_phases(
             save_verdict(loop.run_folder, "representation", verdict, steps)
             say(f"{verdict.name}: {verdict.text}")
     if team.leads:
-        readouts = fit_readouts(latents, held_out, config.seed)
+        readouts = fit_readouts(latents, held_out, config.seed, room)
         save_trained(loop.run_folder, config, modules, readouts, latents)
 
 
@@ -310,8 +328,9 @@ def latent_phase(
     modules: Modules,
     latents: Recording,
     team: Team = ALONE,
+    room: Room = MEMORY,
 ) -> Phase:
-    """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
+    """Phase 2 to 5 (`dynamics`, `chart`, `critic`, `habit`), on encoded frames.
 
     A critic that is still to be settled on is taken to learn from shortest ways.
 
@@ -320,16 +339,21 @@ def latent_phase(
     """
     model, seed = modules.model, config.seed
     if name == "critic":
-        return _critic_phase(config, modules, latents, team)
+        return _critic_phase(config, modules, latents, team, room)
     if name == "chart":
         return ChartPhase(
             modules.chart, model, latents, config.chart, seed=seed, team=team
+        )
+    if name == "habit":
+        skip = model.frame_skip
+        return HabitPhase(
+            modules.habit, latents, config.habit, frame_skip=skip, seed=seed, team=team
         )
     return DynamicsPhase(model, latents, config.dynamics, seed=seed, team=team)
 
 
 def _critic_phase(
-    config: TrainConfig, modules: Modules, latents: Recording, team: Team
+    config: TrainConfig, modules: Modules, latents: Recording, team: Team, room: Room
 ) -> CriticPhase | PathsPhase:
     settings, seed = config.critic, config.seed
     skip = modules.model.frame_skip
@@ -344,7 +368,9 @@ def _critic_phase(
             team=team,
         )
     paths = settings.paths
-    ways = find_ways(latents, modules.chart, paths, frame_skip=skip, seed=seed)
+    ways = find_ways(
+        latents, modules.chart, paths, frame_skip=skip, seed=seed, room=room
+    )
     return PathsPhase(modules.critic, latents, ways, settings, seed=seed, team=team)
 
 

@@ -49,6 +49,10 @@ class ObservationEncoder(nn.Module):
         self.widths = {name: part.width for name, part in parts.items()}
         """Features of each stream, in the order in which they are joined."""
         self.width = sum(self.widths.values())
+        self.layout = [
+            (part.num_tokens, part.width // part.num_tokens) for part in parts.values()
+        ]
+        """Tokens of each stream and features of each, in the order that they leave."""
         self.register_buffer("gains", torch.ones(len(parts)) if balanced else None)
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T F"]:

@@ -21,6 +21,7 @@ TITLES = {
     "dynamics": "Dynamics",
     "chart": "Chart",
     "critic": "Critic",
+    "habit": "Habit",
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
@@ -28,6 +29,7 @@ PHASE_NOTES = {
     "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
     "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
+    "habit": "What is usually done on the way to a goal: where a search begins.",
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",

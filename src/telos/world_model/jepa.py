@@ -24,7 +24,8 @@ from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
-from telos.world_model.seeing import reduced, reduced_shape, require_streams
+from telos.world_model.seeing import reduced, require_streams
+from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
@@ -42,19 +43,24 @@ class JEPA(nn.Module):
     def __init__(self, config: JEPAConfig, action_scale: ActionScale) -> None:
         super().__init__()
         self.config, self.action_scale = config, action_scale
-        factor = config.backbone.downsample
-        shapes = {n: reduced_shape(s, factor) for n, s in config.streams.items()}
+        shapes = {n: config.seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history, balanced=config.balanced
         )
-        self.head = nn.Linear(self.perception.width, config.latent_dim)
-        self.standardise = nn.BatchNorm1d(
-            config.latent_dim, eps=STANDARDISE_EPS, affine=False
-        )
+        self.head, self.standardise = self._ends()
         self.predictor = build_predictor(
-            config.predictor, config.state_dim, config.context_dim, config.action_dim
+            config.predictor,
+            config.state_dim,
+            config.context_dim,
+            config.action_dim,
+            config.num_tokens,
         )
         self.completion = self._completion() if config.completes else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     @property
     def history(self) -> int:
@@ -116,13 +122,12 @@ class JEPA(nn.Module):
         if self.completion is not None:
             return self.completion.told_by(streams)
         whole = set(streams) >= set(self.streams)
-        return self.head.weight.new_full((self.config.state_dim,), float(whole))
+        return torch.full((self.config.state_dim,), float(whole), device=self.device)
 
     def _seen(self, observation: Observation) -> Observation:
         """What the network sees of those streams that are there, where it computes."""
-        device = self.head.weight.device
         seen = self.prepare({k: v.cpu() for k, v in observation.items()})
-        return {k: v.to(device) for k, v in seen.items()}
+        return {k: v.to(self.device) for k, v in seen.items()}
 
     def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of frames that `prepare` has already reduced."""
@@ -142,6 +147,10 @@ class JEPA(nn.Module):
             [self.config.state_dim, self.config.context_dim], dim=-1
         )
         return state, context
+
+    def per_token(self, state: Float[Tensor, "*b Z"]) -> Float[Tensor, "*b P d"]:
+        """The tokens of flat states; a state that is one vector is one token."""
+        return state.unflatten(-1, (self.config.num_tokens, -1))
 
     def imagine(
         self,
@@ -208,7 +217,7 @@ class JEPA(nn.Module):
         states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
         # Tensors made inside cannot have a gradient later; `told` was made outside.
         with torch.inference_mode():
-            predict = self.predictor.along(told, luck)
+            predict = self.predictor.along(told, luck, shared=samples)
             for step in range(steps):
                 predict(step)
                 if correction is not None:
@@ -324,3 +333,11 @@ class JEPA(nn.Module):
             return Completion(
                 self.perception.widths, self.config.state_dim, self.config.latent_dim
             )
+
+    def _ends(self) -> tuple[nn.Module, nn.Module]:
+        """What makes latents of features, and what standardises them."""
+        config, eps = self.config, STANDARDISE_EPS
+        if config.has_tokens:
+            return token_ends(config, self.perception.layout, eps)
+        head = nn.Linear(self.perception.width, config.latent_dim)
+        return head, nn.BatchNorm1d(config.latent_dim, eps=eps, affine=False)

@@ -22,22 +22,6 @@ def reduced(
     }
 
 
-def reduced_shape(stored: tuple[int, ...], factor: int) -> tuple[int, ...]:
-    """Shape of a frame that has been reduced.
-
-    Raises:
-        ValueError: If it is an image whose sides the factor does not divide.
-    """
-    if len(stored) != 3:
-        return stored
-    if stored[0] % factor or stored[1] % factor:
-        raise ValueError(
-            f"images of {stored[0]} x {stored[1]} cannot be averaged in blocks "
-            f"of {factor}; choose a factor that divides both sides"
-        )
-    return (stored[0] // factor, stored[1] // factor, stored[2])
-
-
 def require_streams(needed: Collection[str], given: Iterable[str]) -> None:
     """Refuse an observation that lacks a stream.
 
