@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from tests.learning.worlds import tiny_config, tiny_model, walk_episode, walk_spec
 
+from telos.data.actions import ActionScale
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.envs.world import StreamSpec
-from telos.learning.completion import CompletionPhase, measure_told, some_streams
+from telos.learning.completion import (
+    CompletionPhase,
+    at_rest,
+    measure_told,
+    some_streams,
+)
 from telos.learning.config import CompletionConfig, OptimiserConfig, adapted
 from telos.learning.loop import make_optimiser, train_step
 from telos.learning.modules import build_modules
+from telos.learning.recipes import recipe
 from telos.runtime import choose_runtime
 from telos.types import Episode
-from telos.world_model import JEPA
+from telos.world_model import JEPA, fitted
 
 CPU = choose_runtime("cpu", "float32")
 SPLIT = {
@@ -153,3 +163,23 @@ def test_any_number_of_streams_is_shown_but_none_or_all() -> None:
     torch.testing.assert_close(
         shown.float().mean(0), torch.full((4,), 0.5), atol=0.04, rtol=0
     )
+
+
+def test_a_state_of_patch_tokens_is_completed_too() -> None:
+    shapes = {"front": (32, 32, 3), "side": (16, 32, 3), "arm": (2,)}
+    base = recipe("tiny", backbone="vit-tokens", predictor="tokens").model
+    config = fitted(replace(base, completes=True, balanced=True), shapes, 2)
+    model = JEPA(config, ActionScale(np.full(2, -1.0), np.full(2, 1.0))).eval()
+    whole = {
+        name: torch.zeros(3, 1, *shape, dtype=torch.uint8 if len(shape) > 1 else None)
+        for name, shape in shapes.items()
+    }
+    assert torch.equal(model.complete(whole), model.encode(whole))
+    front = {"front": whole["front"]}
+    assert model.complete(front).shape == (3, 1, config.latent_dim)
+    assert model.told_by(front).shape == (config.state_dim,)
+    features, latent = at_rest(model, {n: x[:, 0] for n, x in whole.items()})
+    assert features.shape == (3, model.perception.width)
+    torch.testing.assert_close(latent, model.encode(whole)[:, 0])
+    silent = JEPA(replace(config, completes=False), model.action_scale).eval()
+    assert not silent.told_by(front).any()
