@@ -29,6 +29,7 @@ from telos.learning.config import (
     ChartConfig,
     CriticConfig,
     DynamicsConfig,
+    HabitConfig,
     RepresentationConfig,
     TrainConfig,
     adapted,
@@ -60,6 +61,7 @@ def lasting(**changes: object) -> TrainConfig:
         "dynamics": DynamicsConfig(steps=120, batch=128, length=4),
         "chart": ChartConfig(steps=2, batch=16, width=16),
         "critic": CriticConfig(steps=2, batch=16, width=16),
+        "habit": HabitConfig(steps=2, batch=16, width=16),
         "checkpoint_every": 1000,
     }
     return tiny_config(**{**fields, **changes})
@@ -200,7 +202,7 @@ def test_a_chart_is_drawn_for_shortest_ways_only() -> None:
     for form in ("expectile", "quasimetric"):
         other = replace(config, critic=replace(config.critic, form=form))
         phases = training.phases_of(other)
-        assert phases == ("representation", "dynamics", "critic")
+        assert phases == ("representation", "dynamics", "critic", "habit")
     several = replace(config, model=replace(config.model, completes=True))
     assert training.phases_of(several) == training.ORDER
 

@@ -15,6 +15,7 @@ from telos.learning.config import (
     ChartConfig,
     CriticConfig,
     DynamicsConfig,
+    HabitConfig,
     RepresentationConfig,
     TrainConfig,
 )
@@ -193,6 +194,7 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
         "chart": ChartConfig(steps=steps, batch=8, width=16),
         "critic": CriticConfig(form="paths", steps=steps, batch=32, width=16),
+        "habit": HabitConfig(steps=steps, batch=32, width=16, choices=2),
         "held_out": 0.2,
         "checkpoint_every": 4,
     }
