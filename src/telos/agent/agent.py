@@ -218,10 +218,8 @@ class Agent:
         """Show a (B, ...) frame of what was observed before the first decision.
 
         Frames are ``frame_skip`` environment steps apart, older ones first; without
-        them the past is taken to have looked like the first frame.
-
-        Raises:
-            ValueError: As for `act`.
+        them the past is taken to have looked like the first frame. Refuses what `act`
+        refuses.
         """
         self._require_observed(observation)
         self._frames.append(_copied(observation))
