@@ -173,7 +173,7 @@ def test_a_goal_image_replaces_the_sampled_goal(protocol):
 
 @pytest.fixture
 def fake_run(monkeypatch, tmp_path):
-    def load(path, world, protocol, *, device="auto", deliberation):
+    def load(path, world, protocol, *, device="auto", deliberation, goal_streams=()):
         told.append(deliberation)
         return AgentActor(parts(), world, guarded=protocol.guarded)
 
