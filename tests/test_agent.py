@@ -28,7 +28,7 @@ class Scale:
 class ExactModel:
     """Stream `state` is the position; an environment step moves by 0.1 * action."""
 
-    action_scale = Scale()
+    action_scale, streams = Scale(), ("state",)
 
     def __init__(self, history: int = 1, frame_skip: int = 1, drift: float = 0.0):
         self.history, self.frame_skip, self.drift = history, frame_skip, drift
@@ -274,6 +274,51 @@ def test_it_says_what_is_missing():
         agent.act(frame)
     agent.set_goal(frame)
     with pytest.raises(ValueError, match="holds 2 environments, but reset gave seeds"):
+        agent.act({"state": np.zeros((2, 2), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("dead", "words"),
+    [
+        ({}, "'state' is missing.*given is nothing"),
+        ({"state": None}, "'state' is missing"),
+        ({"other": np.zeros((1, 2))}, "'state' is missing.*given is other"),
+        ({"state": np.full((1, 2), np.nan)}, "'state' holds NaN"),
+    ],
+)
+def test_a_stream_that_dies_on_the_way_is_refused_at_once_by_name(dead, words):
+    """Also while a plan is followed and nothing has to be decided."""
+    model = ExactModel(history=2, frame_skip=2)
+    agent = make_agent(model, replan_every=8)
+    agent.reset([0])
+    frame = {"state": np.full((1, 2), 0.5, np.float32)}
+    agent.set_goal(frame)
+    agent.act(frame)
+    for _ in range(3):
+        with pytest.raises(ValueError, match=words):
+            agent.act(dead)
+        with pytest.raises(ValueError, match=words):
+            agent.watch(dead)
+        agent.act(frame)  # it is back: what was refused has left no trace
+    agent.act({**frame, "unused": np.full((1, 2), np.nan)})
+
+
+def test_a_world_model_need_not_name_its_streams():
+    class Silent(ExactModel):
+        streams = ()
+
+    class Unaware(ExactModel):
+        @property
+        def streams(self):
+            raise AttributeError
+
+    tracks = [drive(make_agent(m()), [0], 4) for m in (ExactModel, Silent, Unaware)]
+    assert np.array_equal(tracks[0], tracks[1])
+    assert np.array_equal(tracks[0], tracks[2])
+    agent = make_agent(Unaware())
+    agent.reset([0])
+    agent.set_goal({"state": np.zeros((1, 2), np.float32)})
+    with pytest.raises(ValueError, match="2 environments"):
         agent.act({"state": np.zeros((2, 2), np.float32)})
 
 

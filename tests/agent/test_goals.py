@@ -32,7 +32,9 @@ from telos.agent import (
     read_frames,
     read_goals,
 )
-from telos.agent.frames import Seen, encode
+from telos.agent.encoding import encode
+from telos.agent.frames import beside, names_frames, read_goal
+from telos.agent.seen import Seen
 from telos.cli import plan as plan_verb
 from telos.cli.common import CommonOptions
 from telos.cli.main import main
@@ -147,6 +149,48 @@ def test_observations_that_do_not_fit_are_refused(demo: Path, tmp_path: Path) ->
             read_frames(text, where)
     with pytest.raises(FileNotFoundError, match="check the path"):
         read_frames(str(tmp_path / "none.png"), images)
+
+
+TWO = Seen(
+    streams={
+        "front": StreamSpec(shape=(32, 32, 3), dtype="uint8"),
+        "arm": StreamSpec(shape=(4,), dtype="float32"),
+    }
+)
+"""A camera and joints."""
+CAMERAS = replace(TWO, streams={**TWO.streams, "wrist": TWO.streams["front"]})
+
+
+def test_a_file_for_each_stream_is_one_observation(tmp_path: Path) -> None:
+    front, arm = picture(tmp_path / "front.png", 2), tmp_path / "arm.npz"
+    np.savez(arm, arm=np.arange(4.0), ignored=np.zeros(3))
+    text = f"front={front},arm={arm}"
+    assert names_frames(text)
+    (frame,) = read_frames(text, TWO)
+    np.testing.assert_array_equal(frame["front"][0], dots(5)[0][2])
+    assert frame["arm"].dtype == np.float32
+    assert frame["arm"].tolist() == [[0, 1, 2, 3]]
+    moved = beside(Path("there"), "front=a.png,arm=b.npz")
+    assert moved == f"front={Path('there/a.png')},arm={Path('there/b.npz')}"
+
+
+def test_a_goal_may_lack_streams_and_an_observation_may_not(tmp_path: Path) -> None:
+    front, arm = picture(tmp_path / "front.png", 2), tmp_path / "arm.npz"
+    np.savez(arm, arm=np.arange(4.0))
+    for text in (f"front={front}", str(front), str(arm)):
+        (name,) = read_goal(text, TWO)
+        assert name == ("arm" if text == str(arm) else "front")
+        with pytest.raises(ValueError, match="which the run sees; it has .*front=FILE"):
+            read_frames(text, TWO)
+    for text, where, words in (
+        (str(front), CAMERAS, r"one image; say what it shows: front=FILE\.png"),
+        (f"front={front},front={front}", TWO, "gives 'front' twice"),
+        (f"side={front}", TWO, "sees no 'side'; it sees front, arm"),
+        (f"arm={front}", TWO, "is one image"),
+        (f"front={front},arm=words", TWO, "no observation; expected"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read_goal(text, where)
 
 
 def blocks(size: tuple[int, int], factor: int) -> tuple[np.ndarray, np.ndarray]:

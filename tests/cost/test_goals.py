@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -11,11 +13,13 @@ from telos.cost import (
     ConditionGoal,
     GoalReadout,
     InSequence,
+    LatentGoal,
     PredicateGoal,
     Running,
     Terminal,
     identity_readout,
 )
+from telos.cost.critic import CriticGoal, build_critic
 from telos.cost.in_sequence import still_at
 from telos.types import Trajectory
 
@@ -143,3 +147,23 @@ def test_goals_of_all_kinds_add():
 def test_standing_still_is_a_trajectory():
     still = still_at(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     assert still.future[:, 0, 0, 0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_what_is_not_told_of_a_goal_does_not_count() -> None:
+    """Energies depend on a goal as far as it is known, in both costs."""
+    torch.manual_seed(0)
+    critic = build_critic("free", 3, 2, 16).eval()
+    states, goal = torch.randn(2, 4, 1, 6, 5), torch.randn(2, 5)
+    trajectory = Trajectory(states=states, actions=torch.zeros(2, 4, 5, 1))
+    told = torch.tensor([1.0, 0.0, 1.0])
+    elsewhere = goal + torch.tensor([0.0, 3.0, 0.0, 0.0, 0.0])
+    for cost in (LatentGoal, partial(CriticGoal, critic)):
+        known, other = (cost(g, told=told)(trajectory) for g in (goal, elsewhere))
+        assert torch.equal(known, other)
+        assert not torch.equal(cost(goal)(trajectory), cost(elsewhere)(trajectory))
+    whole = CriticGoal(critic, goal, told=torch.ones(3))(trajectory)
+    torch.testing.assert_close(whole, CriticGoal(critic, goal)(trajectory))
+    apart = (trajectory.future - goal[:, None, None, None])[..., [0, 2]]
+    expected = apart.square().sum(-1) / 3
+    found = LatentGoal(goal, told=told)(trajectory)
+    torch.testing.assert_close(found, expected)

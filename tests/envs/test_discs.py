@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from telos.envs import make_world
 from telos.envs.discs.placement import CLEARANCE, GAP, place
-from telos.envs.point_mass import ACCELERATION, DOT, FLOOR, SECONDS, VIEW, step
+from telos.envs.factors import draw_look
+from telos.envs.point_mass import (
+    ACCELERATION,
+    DOT,
+    FACTORS,
+    FLOOR,
+    SECONDS,
+    VIEW,
+    draw_close,
+    step,
+)
 
 SEEDS = range(40)
 
@@ -121,3 +131,37 @@ def test_the_picture_shows_where_the_point_is_and_discs_only_if_asked():
     area = differs.sum((1, 2)) * (2 * VIEW / 64) ** 2
     radius = np.array([row["disc_1_radius"] for row in shown.layout()])
     np.testing.assert_allclose(area, np.pi * radius**2, rtol=0.25)
+
+
+def test_two_cameras_and_the_speed_replace_the_one_view():
+    one, two = (make_world("discs", num_envs=2, cameras=c) for c in (False, True))
+    whole, parts = (world.reset([3, 4]).observations for world in (one, two))
+    assert set(parts) == {"front", "wrist", "proprio"}
+    np.testing.assert_array_equal(parts["front"], whole["pixels"])
+    np.testing.assert_array_equal(parts["proprio"], whole["state"][:, 2:])
+    assert parts["wrist"].shape == (2, 48, 64, 3)
+    assert "cameras" not in one.spec.options, "old recordings would differ"
+    assert make_world("discs", **two.spec.options).spec.streams == two.spec.streams
+
+
+def close_up(places: list[list[float]], radius: float) -> np.ndarray:
+    """What the close camera shows at places beside a disc in the middle."""
+    count = len(places)
+    look = draw_look(FACTORS, {}, range(count))
+    zeros, radii = np.zeros((count, 1)), np.full((count, 1), radius)
+    return draw_close(np.array(places), zeros, zeros, radii, look)
+
+
+def test_the_close_camera_tells_a_place_near_the_edge_only():
+    middle, elsewhere, edge = close_up([[0, 0], [0.4, -0.3], [0.95, 0]], radius=0.0)
+    np.testing.assert_array_equal(middle, elsewhere)
+    assert (edge != middle).any()
+
+
+def test_the_close_camera_shows_to_scale_what_is_drawn_of_discs():
+    """Its images are 0.8 m wide; the disc begins 0.2 m to the right of the middle."""
+    (picture,) = close_up([[-0.5, 0.0]], radius=0.3)
+    floor, mark = picture[24, 40], picture[24, 56]
+    assert (floor != mark).any()
+    columns = np.flatnonzero((picture[24] == mark).all(-1))
+    assert columns.min() == pytest.approx(48, abs=1)

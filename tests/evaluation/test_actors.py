@@ -14,7 +14,7 @@ import telos.agent as agents
 from telos.actor import ICEM, ICEMConfig, RouteSearch, Waypoints
 from telos.agent import Agent, AgentParts, Deliberation, Goals, observed
 from telos.agent.calibrated import load_calibrated
-from telos.agent.frames import Seen
+from telos.agent.seen import Seen
 from telos.cli import calibrate as calibrate_verb
 from telos.cli import evaluate as evaluate_verb
 from telos.cli import plan as plan_verb
@@ -173,7 +173,7 @@ def test_a_goal_image_replaces_the_sampled_goal(protocol):
 
 @pytest.fixture
 def fake_run(monkeypatch, tmp_path):
-    def load(path, world, protocol, *, device="auto", deliberation):
+    def load(path, world, protocol, *, device="auto", deliberation, goal_streams=()):
         told.append(deliberation)
         return AgentActor(parts(), world, guarded=protocol.guarded)
 

@@ -20,6 +20,7 @@ from telos.evaluation.drawing import (
 )
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.film import film
+from telos.evaluation.log import camera_names
 from telos.evaluation.traces import save_traces
 from telos.evaluation.video import write_mp4
 
@@ -106,3 +107,11 @@ def test_traces_come_back_without_pickle(tmp_path):
         zones = json.loads(str(arrays["zones_0"]))
     assert zones[0]["radius"] == 0.2
     assert zones[0]["type"] == "keep-out-disc"
+
+
+def test_every_camera_is_kept_the_main_one_first():
+    pictures = np.zeros((2, 4, 6, 3), np.uint8)
+    streams = {"wrist": pictures, "arm": np.zeros((2, 3)), "pixels": pictures}
+    assert camera_names(streams) == ["pixels", "wrist"]
+    assert camera_names({"b": pictures, "a": pictures}) == ["b", "a"]
+    assert camera_names({"depth": pictures[..., :1]}) == []

@@ -191,3 +191,26 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     path = write_traces(tmp_path / "t.npz", zones=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         load(path)
+
+
+def test_other_cameras_come_at_the_same_steps(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    close = rng.integers(0, 255, (11, 48, 64, 3)).astype(np.uint8)
+    path = write_traces(tmp_path / "traces.npz", **{"camera-wrist_left_0": close})
+    (replay,) = load_replays(path, 1, "px")
+    (view,) = replay.others
+    assert (view.name, view.size) == ("wrist_left", (64, 48))
+    frames = np.concatenate([decode(reel) for reel in view.reels])
+    np.testing.assert_array_equal(
+        frames.reshape(-1, 48, 64, 3), close[:: replay.stride]
+    )
+    assert replay.to_json()["others"][0]["name"] == "wrist_left"
+
+
+def test_the_budget_holds_for_all_cameras_together(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (81, 64, 64, 3)).astype(np.uint8)
+    path = write_traces(tmp_path / "traces.npz", steps=80, **{"camera-wrist_0": noise})
+    (replay,) = load_replays(path, 1, "px")
+    reels = [*replay.reels, *replay.others[0].reels]
+    assert sum(map(len, reels)) <= REEL_BYTES
+    assert replay.stride == 4

@@ -21,7 +21,8 @@ from telos.actor.receding import RecedingHorizon
 from telos.actor.scoring import smallest_margin
 from telos.actor.shield import Shield
 from telos.actor.waypoints import Waypoints
-from telos.agent.frames import encode
+from telos.agent.encoding import encode
+from telos.agent.observing import named_streams, require_observed
 from telos.agent.wishes import Aim, GivenAim, Pursuit
 from telos.configurator import Configuration
 from telos.memory import BothBeliefs
@@ -45,7 +46,11 @@ class Scale(Protocol):
 
 
 class WorldModel(Encoder, Dynamics, Protocol):
-    """What the agent needs of a world model."""
+    """What the agent needs of a world model.
+
+    One that also names its ``streams``, as `JEPA` does, is never shown an observation
+    that lacks one of them, or in which one is not finite.
+    """
 
     @property
     def action_scale(self) -> Scale:
@@ -213,15 +218,18 @@ class Agent:
         """Show a (B, ...) frame of what was observed before the first decision.
 
         Frames are ``frame_skip`` environment steps apart, older ones first; without
-        them the past is taken to have looked like the first frame.
+        them the past is taken to have looked like the first frame. Refuses what `act`
+        refuses.
         """
+        self._require_observed(observation)
         self._frames.append(_copied(observation))
 
     def set_goal(self, goal_observation: Streams) -> None:
         """Say where to go, as one (B, ...) frame of what should be observed.
 
         The goal is encoded as a history of itself: to be there, at rest. It may change
-        within an episode; the plan on the way to the old one is dropped.
+        within an episode; the plan on the way to the old one is dropped. A goal in some
+        streams is no observation: see `telos.agent.observed`.
         """
         still = [goal_observation] * self.world_model.history
         goal = self._encode(still)[:, -1]
@@ -247,7 +255,8 @@ class Agent:
             (B, A) actions in the environment's units.
 
         Raises:
-            ValueError: Before `reset` or `set_goal`, or if B is another one.
+            ValueError: Before `reset` or `set_goal`, if B is another one, or if a
+                stream that the world model sees is missing or not finite.
         """
         self._require_ready(observation)
         if not self._queue:
@@ -379,12 +388,11 @@ class Agent:
             raise ValueError("the agent has no episodes; call reset(seeds) first.")
         if self._pursuit is None:
             raise ValueError("the agent has no goal; call set_goal(observation) first.")
-        for name, values in observation.items():
-            if len(values) != len(self._generators):
-                raise ValueError(
-                    f"stream {name!r} holds {len(values)} environments, but reset gave "
-                    f"seeds for {len(self._generators)}."
-                )
+        self._require_observed(observation)
+
+    def _require_observed(self, observation: Streams) -> None:
+        streams = named_streams(self.world_model)
+        require_observed(observation, streams, len(self._generators))
 
 
 def _copied(observation: Streams) -> Streams:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telos.agent.frames import encode, names_frames, read_frames
+from telos.agent.encoding import encode, encode_goal
+from telos.agent.frames import beside, names_frames, read_goal
 from telos.agent.trained import AgentParts
 from telos.agent.wishes import Several, Wish, Wishes
 from telos.config import load_json
@@ -19,6 +20,9 @@ from telos.types import Streams
 
 _FUNCTION = re.compile(r"(?P<path>.+\.py):(?P<name>\w+)")
 _LISTS: Mapping[str, Several] = {"any": "any", "sequence": "sequence"}
+TELLING = 0.05
+"""Share of the state's variance that the streams of a goal have to tell: below it they
+tell nothing, and the agent would head for the mean of all states."""
 CONDITION_UNIT = "errors of the read-outs"
 
 
@@ -30,6 +34,8 @@ class Goals:
     several: Several = "any"
     image: Streams | None = None
     """What should be observed, where the goal is one observation."""
+    told: float = 1.0
+    """Share of the state's variance that its streams tell."""
 
     def pursuit(self, parts: AgentParts) -> Wishes:
         """What an agent of these parts pursues."""
@@ -56,11 +62,13 @@ def read_goals(
         if len(texts) > 1:
             raise ValueError("a file of goals stands alone; write the others into it")
         return _of_file(Path(texts[0]), parts)
-    image = None
+    image, told = None, 1.0
     if len(texts) == 1 and names_frames(texts[0]):
-        image = read_frames(texts[0], parts.seen)[-1]
+        image = read_goal(texts[0], parts.seen)
+        if set(parts.seen.streams) - set(image):
+            told = float(parts.model.told_by(image).mean())
     wishes = tuple(read_wish(text, parts) for text in texts)
-    return Goals(wishes=wishes, several=several, image=image)
+    return Goals(wishes=wishes, several=several, image=image, told=told)
 
 
 def read_wish(
@@ -68,7 +76,7 @@ def read_wish(
 ) -> Wish:
     """Understand one goal, see `read_goals`."""
     if names_frames(text):
-        return observed(parts, read_frames(text, parts.seen)[-1])
+        return observed(parts, read_goal(text, parts.seen))
     function = _FUNCTION.fullmatch(text)
     if function is not None:
         return predicate(parts, _load(Path(function["path"]), function["name"]), text)
@@ -76,9 +84,29 @@ def read_wish(
 
 
 def observed(parts: AgentParts, frame: Streams) -> Wish:
-    """To be where a (1, ...) or (B, ...) frame of all streams is observed, at rest."""
-    still = [frame] * parts.model.history
-    return parts.be_at(encode(parts.model, still, parts.device)[:, -1])
+    """To be where a (1, ...) or (B, ...) frame is observed, at rest.
+
+    Streams may be missing: then the others say where to be, and nearness is measured
+    in what they tell of the state.
+
+    Raises:
+        ValueError: If what is there tells too little of the state.
+    """
+    model = parts.model
+    missing = [name for name in parts.seen.streams if name not in frame]
+    if not missing:
+        still = [frame] * model.history
+        return parts.be_at(encode(model, still, parts.device)[:, -1])
+    state = encode_goal(model, frame, model.history, parts.device)
+    told = model.told_by(frame)
+    share = float(told.mean())
+    if share < TELLING:
+        raise ValueError(
+            f"a goal in {', '.join(frame)} alone tells {100 * share:.0f} % of the "
+            f"state, which does not say where to go; show it in {', '.join(missing)} "
+            "too"
+        )
+    return parts.be_at(state, told)
 
 
 def condition(
@@ -130,7 +158,9 @@ def _of_file(path: Path, parts: AgentParts) -> Goals:
 
 def _beside(path: Path, text: str) -> str:
     """Files that a file of goals names lie beside it."""
-    if names_frames(text) or _FUNCTION.fullmatch(text):
+    if names_frames(text):
+        return beside(path.parent, text)
+    if _FUNCTION.fullmatch(text):
         return str(path.parent / text)
     return text
 

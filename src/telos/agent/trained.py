@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -14,8 +14,8 @@ from telos.actor import RouteSearch, Waypoints
 from telos.actor.habit import Habit, build_habit
 from telos.agent.agent import Agent, Propose
 from telos.agent.calibrated import WithinCalibration, load_calibrated
-from telos.agent.frames import Seen
 from telos.agent.planners import Deliberation, make_planner
+from telos.agent.seen import Seen
 from telos.agent.wishes import Wish
 from telos.cost import (
     Calibration,
@@ -40,6 +40,20 @@ REACHED = 2
 """Model steps from a state within which it counts as reached."""
 
 
+class BeAt(Protocol):
+    """The wish to be at a state."""
+
+    def __call__(self, state: Tensor, told: Tensor | None = None) -> Wish:
+        """The wish.
+
+        Args:
+            state: (B, D) encoded.
+            told: (Z,) share of each of its leading numbers that is known; all by
+                default.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentParts:
     """What a run folder gives: everything but the guardrails of the next episodes."""
@@ -56,8 +70,8 @@ class AgentParts:
     seen: Seen = field(default_factory=lambda: Seen(streams={}))
     """What it looks at, as it was recorded."""
     device: str = "cpu"
-    be_at: Callable[[Tensor], Wish] = lambda state: near_latent(state)
-    """The wish to be at an encoded state (B, D)."""
+    be_at: BeAt = lambda state, told=None: near_latent(state, told)
+    """What it means to be at an encoded state."""
     weigh: Callable[[Objective], Objective] = lambda objective: objective
     """From energies of single states to what a plan costs."""
 
@@ -145,30 +159,35 @@ def _read(
 
 def _nearness(
     settings: Deliberation, critic: Network, description: Mapping[str, Any]
-) -> Callable[[Tensor], Wish]:
+) -> BeAt:
     """What it means to be at an encoded state, in the cost that agents go by."""
     if settings.cost == "critic":
         discount = float(description["config"]["critic"]["discount"])
-        return partial(near_state, critic, discount)
+        return partial(near_state, critic=critic, discount=discount)
     return partial(near_latent, change=float(description["typical_change"]))
 
 
-def near_state(critic: Network, discount: float, state: Tensor) -> Wish:
+def near_state(
+    state: Tensor, told: Tensor | None = None, *, critic: Network, discount: float
+) -> Wish:
     """To be within `REACHED` steps of encoded states (B, D), as the critic measures."""
     there = critic.to_goals(state[:, None], state[:, : critic.state_dim])
     # A state is not always at distance 0 from itself in a free-form network.
     within = 1 - discount**REACHED + float(there.max())
-    objective = CriticGoal(critic, state)
+    objective = CriticGoal(critic, state, told=told)
     return Wish(
         objective=objective, within=within, unit="discounted steps, 0 to 1", state=state
     )
 
 
-def near_latent(state: Tensor, change: float = 0.0) -> Wish:
+def near_latent(
+    state: Tensor, told: Tensor | None = None, *, change: float = 0.0
+) -> Wish:
     """To be within `REACHED` typical changes of encoded states (B, D)."""
     within = (REACHED * change) ** 2 / state.shape[-1]
     unit = "squared latent distance"
-    return Wish(objective=LatentGoal(state), within=within, unit=unit, state=state)
+    objective = LatentGoal(state, told=told)
+    return Wish(objective=objective, within=within, unit=unit, state=state)
 
 
 def _seen(model: JEPA, recorded: WorldSpec) -> Seen:

@@ -24,6 +24,7 @@ telos evaluate runs/rooms --protocol rooms-random-500 --num-envs 64
 telos evaluate runs/rooms --protocol rooms-zone --episodes 50 --no-baselines
 telos evaluate runs/rooms --guard zones.json
 telos evaluate runs/rooms --data held-out.h5
+telos evaluate runs/arm --protocol arm.json --goal-streams front
 telos evaluate runs/rooms --agent planner=random-shooting route_every=0
 """
 
@@ -49,6 +50,8 @@ class Command:
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
     route_every, memory, habit."""
+    goal_streams: tuple[str, ...] = ()
+    """Show goals in these streams only, for example front; all by default."""
     data: Path | None = None
     """Held-out episodes: adds open-loop prediction error, and probes of every label,
     linear and not, beside the same probes of an untrained encoder."""
@@ -86,7 +89,8 @@ def protocol_of(command: Command) -> Protocol:
     if command.episodes not in (None, protocol.episodes):
         name = f"{protocol.name}-{command.episodes}-episodes"
         protocol = replace(protocol, name=name, episodes=command.episodes)
-    return replace(protocol, name=protocol.name + suffix_of(command.agent))
+    shown = "".join(f"-goal-{name}" for name in command.goal_streams)
+    return replace(protocol, name=protocol.name + shown + suffix_of(command.agent))
 
 
 def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
@@ -104,6 +108,7 @@ def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
             protocol,
             device=command.common.device,
             deliberation=deliberation_of(command.agent),
+            goal_streams=command.goal_streams,
         )
         with named_bars(command.common) as progress:
             evaluation = evaluate(

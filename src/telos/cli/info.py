@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -19,6 +20,7 @@ from telos.cli.main import EXTRAS
 EXAMPLES = """
 telos info
 telos info --json
+telos info runs/arm
 telos info --device cuda
 """
 
@@ -32,17 +34,34 @@ context.free()
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Show versions, device and why, cores, memory, renderer, extras and disk."""
+    """Show versions, device and why, cores, memory, renderer, extras and disk; of a
+    run, the cameras and other streams that its agent sees."""
 
+    run: tyro.conf.Positional[Path | None] = None
+    """Run folder with a trained model."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
 
 
 def run(command: Command) -> dict[str, Any]:
     """Gather the facts, print them as a table, return them."""
+    from telos.cli.described import describe_run
+
+    if command.run is None:
+        facts = of_machine(command.common.device)
+        rows = _rows(facts)
+    else:
+        facts, rows = describe_run(command.run)
+    if not command.common.json:
+        _show(rows)
+    return facts
+
+
+def of_machine(device: str) -> dict[str, Any]:
+    """What this machine offers to a device that was asked for."""
     from telos.runtime import choose_runtime, commit, machine, versions
 
-    runtime = choose_runtime(command.common.device)
-    facts = {
+    runtime = choose_runtime(device)
+    return {
         "telos": __version__,
         "commit": commit(),
         "machine": machine(),
@@ -57,9 +76,6 @@ def run(command: Command) -> dict[str, Any]:
         "versions": versions(),
         "disk_free_bytes": shutil.disk_usage(".").free,
     }
-    if not command.common.json:
-        _show(facts)
-    return facts
 
 
 def renderer() -> dict[str, str | None]:
@@ -108,12 +124,12 @@ def _draws_with(backend: str) -> bool:
     return probe.returncode == 0
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(rows: list[tuple[str, str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, text in _rows(facts):
+    for name, text in rows:
         table.add_row(f"[bold]{name}[/bold]", text)
     Console().print(table)
 

@@ -48,9 +48,9 @@ class Command:
     page: Path | None = None
     """Write a self-contained page with a card per finding (.html)."""
     sheet: Path | None = None
-    """Write a contact sheet (.png)."""
+    """Write a contact sheet with a row per episode and camera (.png)."""
     video: Path | None = None
-    """Write a preview video (.mp4)."""
+    """Write a preview video, cameras side by side (.mp4)."""
     strict: bool = False
     """Exit with 1 if there is an error among the findings, for scripts."""
     window: int = 4
@@ -118,15 +118,15 @@ def _draw(command: Command, file: EpisodeFile) -> list[Path]:
 
     if command.sheet is None and command.video is None:
         return []
-    stream = preview.image_stream(file.spec)
+    cameras = preview.cameras(file.spec)
     chosen = spread(file.num_episodes, command.episodes)
-    recording = file.load(chosen, streams=[stream])
+    recording = file.load(chosen, streams=cameras)
     if command.sheet is not None:
         episodes = [recording.episode(i) for i in range(recording.num_episodes)]
-        preview.write_png(command.sheet, preview.contact_sheet(episodes, stream))
+        preview.write_png(command.sheet, preview.contact_sheet(episodes, *cameras))
     if command.video is not None:
-        frames = np.asarray(recording.observations[stream])
-        preview.write_video(command.video, frames, command.fps)
+        films = [np.asarray(recording.observations[name]) for name in cameras]
+        preview.write_video(command.video, preview.side_by_side(films), command.fps)
     return [path for path in (command.sheet, command.video) if path is not None]
 
 

@@ -25,6 +25,7 @@ telos plan runs/rooms --goal "position.x between 20 and 30" --guard zones.json
 telos plan runs/rooms --goal a.png b.png --several sequence
 telos plan runs/arm --observation now.png --goal goal.png
 telos plan runs/arm --observation demo.h5:12:0 --goal demo.h5:12:80 --guard zones.json
+telos plan runs/arm --observation demo.h5:12:0 --goal front=goal.png
 """
 
 RANDOM = "random"
@@ -40,14 +41,17 @@ class Command:
     """Run folder."""
     goal: tuple[str, ...] = (RANDOM,)
     """`random` (a goal of the protocol's rule), or what is wanted: an image (goal.png),
-    arrays of all streams (goal.npz), a frame of an episode (demo.h5:12:80), a condition
-    on read-outs ("position.x between 20 and 30"), a function of your own
-    (goals.py:closed; the file is run), or a list of these in a file (goals.json)."""
+    arrays of streams (goal.npz), a frame of an episode (demo.h5:12:80), one of these
+    for a stream or some (front=goal.png or front=goal.png,proprio=goal.npz; streams
+    that are not shown do not count), a condition on read-outs ("position.x between 20
+    and 30"), a function of your own (goals.py:closed; the file is run), or a list of
+    these in a file (goals.json)."""
     several: Literal["any", "sequence"] = "any"
     """What several goals mean: the nearest will do, or one after the other."""
     observation: str | None = None
     """Plan once from here, without a world: an image (now.png), arrays of all streams
-    (now.npz) or a frame of an episode (demo.h5:12:0)."""
+    (now.npz), a frame of an episode (demo.h5:12:0) or a file for each stream
+    (front=now.png,wrist=close.png,proprio=now.npz); no stream may be missing."""
     resize: bool = False
     """Make larger pictures of goals and of the observation as small as the run sees
     them, by averaging areas; their aspect has to be the same."""
@@ -82,7 +86,7 @@ def run(command: Command) -> dict[str, Any]:
     episode = results.episodes[0]
     if command.video is not None:
         if not results.traces:
-            raise ValueError(f"{protocol.world!r} shows no pixels that could be filmed")
+            raise ValueError(f"{protocol.world!r} has no camera that could be filmed")
         _write(command.video, protocol, results.traces[0], command.fps)
     if not command.common.json:
         _show(command, protocol, results)
@@ -118,7 +122,13 @@ def goals_of(command: Command, parts: AgentParts) -> Goals | None:
 
     if command.goal == (RANDOM,):
         return None
-    return read_goals(command.goal, resizing(command, parts), command.several)
+    goals = read_goals(command.goal, resizing(command, parts), command.several)
+    if goals.image is not None and goals.told < 1 and not command.common.json:
+        print(
+            f"goal shown in {', '.join(goals.image)} alone, which tells "
+            f"{100 * goals.told:.0f} % of the state; the rest does not count"
+        )
+    return goals
 
 
 def resizing(command: Command, parts: AgentParts) -> AgentParts:
@@ -166,6 +176,8 @@ def without_truth(results: EpisodeResults, goals: Goals) -> EpisodeResults:
     """Results of an episode towards a goal whose true position nobody knows."""
     import numpy as np
 
+    from telos.evaluation.log import camera_names
+
     unknown = {"success": False, "hit": False, "ended_there": False, "first_hit": None}
     nan = float("nan")
     episodes = tuple(
@@ -174,8 +186,10 @@ def without_truth(results: EpisodeResults, goals: Goals) -> EpisodeResults:
     )
 
     def shown(trace: Trace) -> np.ndarray:
-        pixels = None if goals.image is None else goals.image.get("pixels")
-        return np.zeros_like(trace.goal) if pixels is None else pixels[0]
+        cameras = camera_names(goals.image or {})
+        image = None if goals.image is None or not cameras else goals.image[cameras[0]]
+        fits = image is not None and image.shape[1:] == trace.goal.shape
+        return image[0] if image is not None and fits else np.zeros_like(trace.goal)
 
     traces = tuple(
         replace(trace, goal=shown(trace), goal_position=np.full(2, nan))

@@ -29,6 +29,7 @@ telos train rooms.h5 --out runs/rooms
 telos train rooms.h5 --size small --out runs/rooms-small
 telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
+telos train arm.h5 --streams front wrist proprio --out runs/arm
 telos train rooms.h5 --frames scratch --scratch /mnt/fast --out runs/rooms
 """
 
@@ -37,9 +38,10 @@ telos train rooms.h5 --frames scratch --scratch /mnt/fast --out runs/rooms
 class Command:
     """Learn a world model, its critic and read-outs from an episode file.
 
-    Five phases: the representation (encoder and predictor together), the dynamics
-    (predictor on frozen latents), the chart (coordinates in which actions
-    are displacements), the critic (temporal distance) and the habit (what was usually
+    Up to six phases: the representation (encoder and predictor together), of several
+    streams the completion (what all would show, guessed from some), the dynamics
+    (predictor on frozen latents), the chart (coordinates in which actions are
+    displacements), the critic (temporal distance) and the habit (what was usually
     done on the way to a goal). Ctrl-C saves, and --resume goes on exactly where it
     stopped.
     """
@@ -74,7 +76,8 @@ class Command:
     shuffle_actions: bool = False
     """Control that must fail: permute actions against frames."""
     streams: tuple[str, ...] = ()
-    """Observation streams that the model sees; all by default."""
+    """Observation streams that the model sees, such as `front wrist proprio`; all by
+    default."""
     history: int = 1
     """Frames seen together, where one does not show velocity."""
     frame_skip: int = 1

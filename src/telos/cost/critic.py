@@ -183,9 +183,16 @@ class CriticGoal(ObjectiveAlgebra):
     goal: Float[Tensor, "B D"]
     """Encoded goal of each environment."""
     name: str = "goal"
+    told: Float[Tensor, " Z"] | None = None
+    """Share of each number of the state that is known of the goal, all by default; the
+    rest of it is taken to be as it is in the state that is judged."""
 
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
         """Energy of every predicted state."""
         future = trajectory.future
         goal = self.goal[..., : self.critic.state_dim].expand(len(future), -1)
+        if self.told is not None:
+            told, state = self.told.to(goal), future[..., : self.critic.state_dim]
+            known = told * goal[:, None, None, None] + (1 - told) * state
+            return self.critic(future, known)
         return self.critic.to_goals(future.flatten(1, 3), goal).view(future.shape[:-1])

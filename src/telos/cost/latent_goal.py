@@ -20,12 +20,16 @@ class LatentGoal(ObjectiveAlgebra):
 
     Args:
         goal_state: (B, D) encoded goal per environment, or (1, D) for all.
+        told: (Z,) share of each of the leading numbers that is known of the goal. The
+            rest of it counts as it is in what is judged; all is known by default, and
+            else what follows the Z numbers does not count.
 
     Source: Zhou et al. 2024 (DINO-WM), section 3.3.
     """
 
     goal_state: Float[Tensor, "B D"]
     name: str = "latent goal"
+    told: Float[Tensor, " Z"] | None = None
 
     def __post_init__(self) -> None:
         if self.goal_state.ndim != 2:
@@ -36,7 +40,10 @@ class LatentGoal(ObjectiveAlgebra):
 
     def __call__(self, trajectory: Trajectory) -> Float[Tensor, "B S K H"]:
         goal = per_environment(self.goal_state, trajectory, self.name)
-        return (trajectory.future - goal).square().mean(-1)
+        apart = trajectory.future - goal
+        if self.told is not None:
+            apart = self.told.to(apart) * apart[..., : len(self.told)]
+        return apart.square().mean(-1)
 
 
 def per_environment(goal: Tensor, trajectory: Trajectory, name: str) -> Tensor:

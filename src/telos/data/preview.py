@@ -37,8 +37,8 @@ def image_streams(spec: WorldSpec) -> list[str]:
     return [name for name, stream in spec.streams.items() if is_image(stream)]
 
 
-def image_stream(spec: WorldSpec) -> str:
-    """Name of the first stream that holds images.
+def cameras(spec: WorldSpec) -> list[str]:
+    """Names of all streams that can be drawn.
 
     Raises:
         ValueError: If there is none.
@@ -49,7 +49,7 @@ def image_stream(spec: WorldSpec) -> str:
             f"world {spec.id!r} has no image stream to draw; its streams are "
             f"{sorted(spec.streams)}"
         )
-    return names[0]
+    return names
 
 
 def evenly_spaced(
@@ -80,19 +80,23 @@ def frames_of(
 
 
 def contact_sheet(
-    episodes: Sequence[Episode], stream: str, columns: int = 8
+    episodes: Sequence[Episode], *streams: str, columns: int = 8
 ) -> np.ndarray:
-    """One row per episode, its frames evenly spaced from the first to the last.
+    """A row per episode and camera, frames evenly spaced from the first to the last.
 
     Args:
         episodes: At least one.
-        stream: Image stream, see `image_stream`.
-        columns: Most frames per episode.
+        streams: At least one image stream, see `cameras`.
+        columns: Most frames per row.
 
     Returns:
         (H, W, 3) uint8.
     """
-    rows = [_sheet_row(episode, stream, columns) for episode in episodes]
+    rows = [
+        _sheet_row(episode, stream, columns)
+        for episode in episodes
+        for stream in streams
+    ]
     width = max(row.shape[1] for row in rows)
     height = sum(row.shape[0] for row in rows) + GAP
     sheet = np.full((height, width, 3), BACKGROUND, np.uint8)
@@ -113,6 +117,23 @@ def enlarge(frame: np.ndarray, smallest: int) -> np.ndarray:
     factor = max(1, -(-smallest // min(frame.shape[:2])))
     large = frame.repeat(factor, axis=0).repeat(factor, axis=1)
     return np.broadcast_to(large, (*large.shape[:2], 3))
+
+
+def side_by_side(films: Sequence[Iterable[np.ndarray]]) -> Iterator[np.ndarray]:
+    """(H, W, 3) frames of several cameras in one, each enlarged to about one height.
+
+    Args:
+        films: Of each camera, as many (H, W, 3) or (H, W, 1) uint8 frames.
+    """
+    for frames in zip(*films, strict=True):
+        large = [enlarge(frame, SMALLEST_VIDEO) for frame in frames]
+        height = max(frame.shape[0] for frame in large)
+        yield np.concatenate([_padded(frame, height) for frame in large], axis=1)
+
+
+def _padded(frame: np.ndarray, height: int) -> np.ndarray:
+    below = np.full((height - len(frame), frame.shape[1], 3), BACKGROUND, np.uint8)
+    return np.concatenate([frame, below])
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
@@ -173,7 +194,7 @@ def _sheet_row(episode: Episode, stream: str, columns: int) -> np.ndarray:
     gutter = np.full((tiles[0].shape[0], GAP, 3), BACKGROUND, np.uint8)
     strip = np.concatenate([part for tile in tiles for part in (gutter, tile)], axis=1)
     strip = np.concatenate([strip, gutter], axis=1)
-    caption = _caption(_describe(episode, chosen), strip.shape[1])
+    caption = _caption(f"{stream}   {_describe(episode, chosen)}", strip.shape[1])
     below = np.full((GAP, strip.shape[1], 3), BACKGROUND, np.uint8)
     return np.concatenate([caption, strip, below])
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from telos.envs.appearance import MARK, appearance, canvas
 from telos.envs.factors import Look
-from telos.envs.raster import Raster
+from telos.envs.raster import SIZE, Raster
 
 FLOOR = 1.0
 """Half the side of the floor, metres."""
@@ -30,6 +30,10 @@ EDGE = 0.01
 """Half the thickness of the drawn edge of the floor, metres."""
 VIEW = 1.1
 """Half the side of what an image shows, metres."""
+CLOSE = 0.4
+"""Half the width of what a camera above the point itself shows, metres."""
+WIDE, HIGH = SIZE, 3 * SIZE // 4
+"""Columns and rows of that camera's images."""
 FACTORS = {**appearance(2 * VIEW, "m"), **MARK}
 """How a floor may look."""
 
@@ -49,14 +53,8 @@ def floor(x: np.ndarray, y: np.ndarray, radius: np.ndarray, look: Look) -> np.nd
 
     Nothing is drawn of a disc whose radius is 0, and no light is cast.
     """
-    num = len(radius)
     raster = canvas(look, (-VIEW, -VIEW), 2 * VIEW)
-    for first, second in pairwise(_ROUND):
-        start, end = (np.full((num, 2), corner) for corner in (first, second))
-        raster.bar(start, end, EDGE, look.colour("wall"))
-    for index in range(radius.shape[1]):
-        centre = np.stack([x[:, index], y[:, index]], -1)
-        raster.disc(centre, radius[:, index], look.colour("mark"))
+    _furnish(raster, x, y, radius, look)
     return raster.pixels()
 
 
@@ -65,6 +63,35 @@ def draw(positions: np.ndarray, background: np.ndarray, look: Look) -> np.ndarra
     raster = Raster(background, (-VIEW, -VIEW), 2 * VIEW, look.camera)
     raster.disc(positions, DOT * look.number("agent_size"), look.colour("agent"))
     return look.shine(raster.pixels())
+
+
+def draw_close(
+    positions: np.ndarray, x: np.ndarray, y: np.ndarray, radius: np.ndarray, look: Look
+) -> np.ndarray:
+    """(B, 48, 64, 3) uint8 images of what is near points at (B, 2), in the middle.
+
+    Discs are given as for `floor`. Where neither an edge nor a disc is near, an image
+    does not tell where its point is.
+    """
+    empty = canvas(look, (-CLOSE, -CLOSE), 2 * CLOSE).pixels()
+    raster = Raster(empty, (-CLOSE, -CLOSE), 2 * CLOSE, positions + look.camera)
+    _furnish(raster, x, y, radius, look)
+    raster.disc(positions, DOT * look.number("agent_size"), look.colour("agent"))
+    cut = (SIZE - HIGH) // 2
+    return look.shine(np.ascontiguousarray(raster.pixels()[:, cut : cut + HIGH]))
+
+
+def _furnish(
+    raster: Raster, x: np.ndarray, y: np.ndarray, radius: np.ndarray, look: Look
+) -> None:
+    """Draw the edge of the floor and N discs, fields (B, N)."""
+    num = len(radius)
+    for first, second in pairwise(_ROUND):
+        start, end = (np.full((num, 2), corner) for corner in (first, second))
+        raster.bar(start, end, EDGE, look.colour("wall"))
+    for index in range(radius.shape[1]):
+        centre = np.stack([x[:, index], y[:, index]], -1)
+        raster.disc(centre, radius[:, index], look.colour("mark"))
 
 
 _RIM = FLOOR + DOT

@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from telos.agent import Agent, AgentParts, Deliberation, Goals, load_agent
+from telos.agent import (
+    Agent,
+    AgentParts,
+    Deliberation,
+    Goals,
+    load_agent,
+    observed,
+)
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
 from telos.evaluation.protocol import Protocol
@@ -35,6 +42,7 @@ class AgentActor:
         *,
         guarded: bool = True,
         goals: Goals | None = None,
+        goal_streams: Sequence[str] = (),
     ) -> None:
         """Take an agent and the world that it will act in.
 
@@ -43,7 +51,17 @@ class AgentActor:
             world: Where; only its limits are asked for.
             guarded: Whether the agent is told of them.
             goals: What it pursues, whatever goal the world has sampled.
+            goal_streams: In which streams it is shown a goal of the world; all by
+                default.
+
+        Raises:
+            ValueError: If it does not see one of these streams.
         """
+        unseen = [n for n in goal_streams if n not in parts.seen.streams]
+        if unseen:
+            there = ", ".join(parts.seen.streams)
+            raise ValueError(f"the run sees no {unseen[0]!r}; it sees {there}")
+        self._goal_streams = tuple(goal_streams)
         self.parts, self.goals = parts, goals
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
@@ -54,10 +72,12 @@ class AgentActor:
         """Start B episodes with their goals and limits."""
         self._agent = self.parts.build(self._rails() if self._guarded else ())
         self._agent.reset(seeds)
-        if self.goals is None:
-            self._agent.set_goal(goal.observations)
-        else:
+        if self.goals is not None:
             self._agent.pursue(self.goals.pursuit(self.parts))
+        elif self._goal_streams:
+            self._agent.pursue(self._shown(goal).pursuit(self.parts))
+        else:
+            self._agent.set_goal(goal.observations)
         self._seen = self._passed = None
 
     def act(self, step: Step) -> np.ndarray:
@@ -89,6 +109,11 @@ class AgentActor:
         self._passed = passed
         margin = passed.margin.cpu().numpy()
         return Gate(status=passed.status, margin=margin, reason=passed.reason)
+
+    def _shown(self, goal: Goal) -> Goals:
+        """A goal of the world in the streams in which it may be seen."""
+        shown = {name: goal.observations[name] for name in self._goal_streams}
+        return Goals(wishes=(observed(self.parts, shown),))
 
     def _positions(self, states: torch.Tensor) -> torch.Tensor | None:
         """Where imagined states lie, if that can be drawn."""
@@ -126,6 +151,7 @@ def actor_from_run(
     *,
     device: str = "auto",
     deliberation: Deliberation | None = None,
+    goal_streams: Sequence[str] = (),
 ) -> AgentActor:
     """The agent of a run folder, ready for a protocol in its world.
 
@@ -135,10 +161,12 @@ def actor_from_run(
         protocol: Says whether it is told of the zones.
         device: auto, cpu, cuda or cuda:N.
         deliberation: How it searches, if not as usual.
+        goal_streams: In which streams it is shown goals; all by default.
 
     Raises:
         FileNotFoundError: If there is no such run.
-        ValueError: If the run has no finished model or was trained in another world.
+        ValueError: If the run has no finished model, was trained in another world or
+            does not see such a stream.
     """
     parts = load_agent(path, spec=world.spec, device=device, deliberation=deliberation)
-    return AgentActor(parts, world, guarded=protocol.guarded)
+    return AgentActor(parts, world, guarded=protocol.guarded, goal_streams=goal_streams)

@@ -12,9 +12,10 @@ from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.records import Record
 from telos.evaluation.results import Decision, EpisodeResult, Gate, Trace
+from telos.types import Streams
 
-PIXELS, POSITION = "pixels", "position"
-"""The stream and the label that pictures are made of."""
+POSITION = "position"
+"""The label that is drawn into pictures."""
 
 
 class BatchLog:
@@ -101,18 +102,25 @@ class BatchLog:
         return min(margins, default=None)
 
     def trace(self, row: int, success: bool) -> Trace | None:
-        """Pictures of one episode; None if the world shows no pixels or positions."""
+        """Pictures of one episode; None if the world has no camera or no positions."""
         start = self._pictures[0]
-        if PIXELS not in start.observations or POSITION not in start.labels:
+        cameras = camera_names(start.observations)
+        if not cameras or POSITION not in start.labels:
             return None
         steps = self._num_steps(row)
         shown = self._pictures[: steps + 1]
         decisions = [(at, d) for at, d in self._decisions if at < max(steps, 1)]
+        films = {
+            name: np.stack([step.observations[name][row] for step in shown])
+            for name in cameras
+        }
+        first = cameras[0]
         return Trace(
             seed=self.seeds[row],
             success=success,
-            frames=np.stack([step.observations[PIXELS][row] for step in shown]),
-            goal=np.asarray(self.goal.observations[PIXELS][row]),
+            frames=films.pop(first),
+            others=films,
+            goal=np.asarray(self.goal.observations[first][row]),
             positions=np.stack([step.labels[POSITION][row] for step in shown]),
             goal_position=np.asarray(self.goal.labels[POSITION][row]),
             decision_steps=np.array([at for at, _ in decisions], dtype=np.int64),
@@ -149,6 +157,15 @@ class BatchLog:
 
     def _num_steps(self, row: int) -> int:
         return int(sum(alive[row] for alive in self._alive_at))
+
+
+def camera_names(streams: Streams) -> list[str]:
+    """Which of some (B, ...) streams are pictures, the main one first.
+
+    Those are the colour images; ``pixels`` is the main one, or else the first.
+    """
+    names = [name for name, v in streams.items() if v.ndim == 4 and v.shape[-1] == 3]
+    return sorted(names, key=lambda name: name != "pixels")
 
 
 def _entries(margins: np.ndarray) -> int:

@@ -119,7 +119,7 @@ class Trace:
     seed: int
     success: bool
     frames: np.ndarray
-    """(T+1, H, W, 3) uint8."""
+    """(T+1, H, W, 3) uint8, of the first camera; positions are drawn into these."""
     goal: np.ndarray
     """(H, W, 3) uint8."""
     positions: np.ndarray
@@ -136,6 +136,8 @@ class Trace:
     """(N,) status of each decision."""
     zones: tuple[Mapping[str, Any], ...]
     """Keep-out zones of the episode, as entries of a zones file."""
+    others: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Other cameras by name, each (T+1, H, W, 3) uint8 of a size of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,4 +51,5 @@ def _arrays(trace: Trace) -> dict[str, np.ndarray]:
         "seed": np.array(trace.seed),
         "status": np.array(trace.status, dtype=np.str_),
         "zones": np.array(json.dumps(list(trace.zones))),
+        **{f"camera-{name}": frames for name, frames in trace.others.items()},
     }

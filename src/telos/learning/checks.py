@@ -50,6 +50,7 @@ def check_shared(config: TrainConfig, team: Team) -> None:
     """
     shared = {
         "representation.episodes": config.representation.episodes,
+        "completion.batch": config.completion.batch,
         "dynamics.batch": config.dynamics.batch,
         "chart.batch": config.chart.batch,
         "critic.batch": config.critic.batch,
@@ -65,6 +66,7 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
     past = config.model.history - 1
     transitions = {
         "representation": config.representation.length + past,
+        **({"completion": 1} if config.model.completes else {}),
         "dynamics": config.dynamics.length,
         "chart": 1,
         # Targets of the critic end where the episode ends: one transition will do.
@@ -96,6 +98,7 @@ def _check_numbers(config: TrainConfig) -> None:
         "history": config.model.history,
         "frame_skip": config.model.frame_skip,
         "representation.steps": config.representation.steps,
+        "completion.steps": config.completion.steps,
         "dynamics.steps": config.dynamics.steps,
         "chart.steps": config.chart.steps,
         "critic.steps": config.critic.steps,

@@ -58,6 +58,18 @@ class RepresentationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompletionConfig:
+    """Latents guessed from some streams, where a model sees several."""
+
+    steps: int = 800
+    batch: int = 128
+    """Windows of two frames."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-4, clip=1.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DynamicsConfig:
     """The predictor alone, on frozen latents: first one step ahead, then several."""
 
@@ -172,6 +184,7 @@ class TrainConfig:
     size: Size = "tiny"
     model: JEPAConfig = field(default_factory=lambda: sized("tiny"))
     representation: RepresentationConfig = RepresentationConfig()
+    completion: CompletionConfig = CompletionConfig()
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
@@ -197,15 +210,24 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams, actions, number of tokens."""
+    """Fill in what the recorded world decides: streams, actions, number of tokens.
+
+    A model that sees several streams also learns to guess from some of them; one that
+    sees several cameras starts with its streams balanced.
+    """
     streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
     unknown = sorted(set(streams) - set(spec.streams))
     if unknown:
         raise ValueError(
             f"streams {unknown} are not recorded; the file has {sorted(spec.streams)}"
         )
-    model = fitted(
+    chosen = replace(
         config.model,
+        completes=len(streams) > 1,
+        balanced=sum(len(spec.streams[n].shape) == 3 for n in streams) > 1,
+    )
+    model = fitted(
+        chosen,
         {n: tuple(spec.streams[n].shape) for n in streams},
         config.model.frame_skip * spec.action_dim,
     )

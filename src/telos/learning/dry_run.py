@@ -29,7 +29,7 @@ from telos.learning.reading import (
     latent_bytes,
     seen_frame_bytes,
 )
-from telos.learning.training import latent_phase, phases_of, representation_phase
+from telos.learning.training import ON_FRAMES, frame_phase, latent_phase, phases_of
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
 
 EPISODES = 32
@@ -181,17 +181,24 @@ def _time_parts(
     if reading.place != "file":  # a few frames: the system keeps a scratch in memory
         prepared = prepared.in_memory()
     preparing = time.monotonic() - began
-    first = representation_phase(config, modules, prepared)
-    seconds = {first.name: _time_phase(first, runtime)}
+    names = phases_of(config)
+    early = [
+        frame_phase(name, config, modules, prepared)
+        for name in names
+        if name in ON_FRAMES
+    ]
+    seconds = {phase.name: _time_phase(phase, runtime) for phase in early}
     began = time.monotonic()
     latents = encode_recording(modules.model, prepared)
     seconds["encoding"] = preparing + time.monotonic() - began
     late = [
-        latent_phase(name, config, modules, latents) for name in phases_of(config)[1:]
+        latent_phase(name, config, modules, latents)
+        for name in names
+        if name not in ON_FRAMES
     ]
     seconds |= {phase.name: _time_phase(phase, runtime) for phase in late}
     seconds["read-outs"] = _time_readouts(latents)
-    return {phase.name: phase for phase in (first, *late)}, seconds
+    return {phase.name: phase for phase in (*early, *late)}, seconds
 
 
 def _time_phase(phase: Phase, runtime: Runtime) -> float:
@@ -256,7 +263,7 @@ def _memory(
 
 def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
     stored = _tensor_bytes(modules)
-    kept = [modules.model, modules.critic]
+    kept = [modules.model, modules.critic, modules.habit]
     if "chart" in phases_of(config):
         kept.append(modules.chart)
     final = sum(_tensor_bytes(module) for module in kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,6 +20,9 @@ from telos.learning.losses import InverseDynamics
 from telos.perception.vector import VectorEncoder
 from telos.runtime import seed_all
 from telos.world_model import JEPA, Chart
+
+BALANCED_ON = 512
+"""Frames by which streams are balanced."""
 
 
 class Modules(nn.Module):
@@ -58,6 +62,8 @@ def build_modules(config: TrainConfig, recording: Recording) -> Modules:
     """Networks initialised from the seed, with the statistics of the recording."""
     modules = untrained_modules(config, recording.spec)
     _standardise_streams(modules.model, recording)
+    if config.model.balanced:
+        _balance_streams(modules.model, recording)
     return modules
 
 
@@ -81,6 +87,7 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
     model = modules.model
     parts: dict[str, tuple[nn.Module, ...]] = {
         "encoder": (model.perception, model.head),
+        **({"completion": (model.completion,)} if model.completion else {}),
         "predictor": (model.predictor,),
         "inverse dynamics": (modules.inverse,),
         "chart": (modules.chart,),
@@ -127,3 +134,14 @@ def _standardise_streams(model: JEPA, recording: Recording) -> None:
         mean = torch.as_tensor(numbers.mean, dtype=torch.float32).flatten()
         scale = torch.as_tensor(numbers.scale, dtype=torch.float32).flatten()
         part.standardise(mean.repeat(model.history), scale.repeat(model.history))
+
+
+@torch.no_grad()
+def _balance_streams(model: JEPA, recording: Recording) -> None:
+    """Have all streams begin with an equal say, as judged by some frames."""
+    rows = np.unique(np.linspace(0, recording.num_frames - 1, BALANCED_ON).astype(int))
+    frames = {
+        name: torch.from_numpy(np.asarray(recording.observations[name][rows]))[:, None]
+        for name in model.streams
+    }
+    model.perception.balance(model.prepare(frames))

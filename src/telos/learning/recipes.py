@@ -10,12 +10,12 @@ from telos.perception.backbone import BackboneKind
 from telos.world_model import sized
 from telos.world_model.config import PredictorKind
 
-STEPS: dict[Size, tuple[int, int, int, int, int]] = {
-    "tiny": (2700, 3000, 1000, 3000, 3000),
-    "small": (8000, 8000, 2000, 10000, 10000),
-    "base": (40000, 40000, 4000, 40000, 40000),
+STEPS: dict[Size, tuple[int, int, int, int, int, int]] = {
+    "tiny": (2700, 800, 3000, 1000, 3000, 3000),
+    "small": (8000, 2000, 8000, 2000, 10000, 10000),
+    "base": (40000, 8000, 40000, 4000, 40000, 40000),
 }
-"""Steps of representation, dynamics, chart, critic and habit."""
+"""Steps of representation, completion, dynamics, chart, critic and habit."""
 
 
 TOKEN_BATCH = 128
@@ -49,12 +49,13 @@ def recipe(
     return replace(
         config,
         representation=replace(config.representation, steps=steps[0]),
+        completion=replace(config.completion, steps=steps[1]),
         dynamics=replace(
             config.dynamics,
-            steps=steps[1],
+            steps=steps[2],
             batch=TOKEN_BATCH if predictor == "tokens" else config.dynamics.batch,
         ),
-        chart=replace(config.chart, steps=steps[2]),
-        critic=replace(config.critic, steps=steps[3]),
-        habit=replace(config.habit, steps=steps[4]),
+        chart=replace(config.chart, steps=steps[3]),
+        critic=replace(config.critic, steps=steps[4]),
+        habit=replace(config.habit, steps=steps[5]),
     )

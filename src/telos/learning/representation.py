@@ -8,14 +8,13 @@ states a step apart                  ->  reveal the action
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from telos.data.prefetch import Batches, Prefetch
+from telos.data.prefetch import Batches
 from telos.learning.config import RepresentationConfig
 from telos.learning.distributed import ALONE, Team
 from telos.learning.losses import (
@@ -68,16 +67,6 @@ class RepresentationPhase:
         self.optimiser, self.num_steps = config.optimiser, config.steps
         frames = config.length + model.history
         self.samples_per_step = config.episodes * config.windows * frames
-
-    @contextmanager
-    def reading_ahead(self) -> Iterator[None]:
-        """Have a thread cut the windows of coming steps meanwhile."""
-        sampler = self.sampler
-        try:
-            with Prefetch(sampler.batch, end=self.num_steps) as self.sampler:
-                yield
-        finally:
-            self.sampler = sampler
 
     def parameters(self) -> list[nn.Parameter]:
         """Encoder, predictor and the inverse-dynamics head."""

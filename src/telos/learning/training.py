@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
 from telos.data.scratch import MEMORY, Room
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
+from telos.learning.completion import CompletionPhase, measure_told
 from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
 from telos.learning.distributed import ALONE, Team
@@ -36,13 +38,22 @@ from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
 from telos.world_model import JEPA
 
-ORDER = ("representation", "dynamics", "chart", "critic", "habit")
+ON_FRAMES = ("representation", "completion")
+ON_LATENTS = ("dynamics", "chart", "critic", "habit")
+ORDER = (*ON_FRAMES, *ON_LATENTS)
 
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
-    """Names of the phases, in order; only shortest ways are measured on a chart."""
-    drawn = config.critic.form in ("auto", "paths")
-    return tuple(name for name in ORDER if name != "chart" or drawn)
+    """Names of the phases, in order.
+
+    Only a model of several streams completes, only shortest ways are measured on a
+    chart.
+    """
+    wanted = {
+        "completion": config.model.completes,
+        "chart": config.critic.form in ("auto", "paths"),
+    }
+    return tuple(name for name in ORDER if wanted.get(name, True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,12 +170,11 @@ def _run_phases(
     say: Callable[[str], None],
 ) -> None:
     order, team = phases_of(config), loop.team
-    start = order.index(checkpoint.phase) if checkpoint else 0
-    if start == 0:
-        phase = representation_phase(config, modules, episodes.train, team)
-        with phase.reading_ahead():
-            loop.run(phase, checkpoint)
-        checkpoint = None
+    order = order[order.index(checkpoint.phase) if checkpoint else 0 :]
+    for name in order:
+        if name in ON_FRAMES:
+            _run_on_frames(name, loop, config, modules, episodes, checkpoint, say)
+            checkpoint = None
     latents, held_out = (
         swap_contexts(
             encode_recording(modules.model, side, team, room),
@@ -175,7 +185,9 @@ def _run_phases(
         for side in (episodes.train, episodes.held_out)
     )
     return_freed_memory()
-    for name in order[max(1, start) :]:
+    for name in order:
+        if name in ON_FRAMES:
+            continue
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
         phase = latent_phase(name, config, modules, latents, team, room)
@@ -189,6 +201,25 @@ def _run_phases(
     if team.leads:
         readouts = fit_readouts(latents, held_out, config.seed, room)
         save_trained(loop.run_folder, config, modules, readouts, latents)
+
+
+def _run_on_frames(
+    name: str,
+    loop: Loop,
+    config: TrainConfig,
+    modules: Modules,
+    episodes: Episodes,
+    checkpoint: Checkpoint | None,
+    say: Callable[[str], None],
+) -> None:
+    phase = frame_phase(name, config, modules, episodes.train, loop.team)
+    with reading_ahead(phase):
+        loop.run(phase, checkpoint)
+    if name == "completion":
+        verdict = measure_told(modules.model, episodes.held_out)
+        if loop.team.leads:
+            save_verdict(loop.run_folder, name, verdict, phase.num_steps)
+            say(verdict.text)
 
 
 def _settled(
@@ -220,10 +251,39 @@ def _as_settled_before(run: Run, config: TrainConfig) -> TrainConfig:
     return config
 
 
+def frame_phase(
+    name: str,
+    config: TrainConfig,
+    modules: Modules,
+    recording: Recording,
+    team: Team = ALONE,
+) -> RepresentationPhase | CompletionPhase:
+    """Phases `representation` and `completion`, on prepared frames.
+
+    Raises:
+        ValueError: If no episode is long enough for a window, or the processes cannot
+            share a batch evenly.
+    """
+    if name == "completion":
+        return _completion_phase(config, modules, recording, team)
+    return representation_phase(config, modules, recording, team)
+
+
+@contextmanager
+def reading_ahead(phase: RepresentationPhase | CompletionPhase) -> Iterator[None]:
+    """Have a thread cut the windows of coming steps meanwhile."""
+    sampler = phase.sampler
+    try:
+        with Prefetch(sampler.batch, end=phase.num_steps) as phase.sampler:
+            yield
+    finally:
+        phase.sampler = sampler
+
+
 def representation_phase(
     config: TrainConfig, modules: Modules, recording: Recording, team: Team = ALONE
 ) -> RepresentationPhase:
-    """Phase 1, on prepared frames.
+    """The first phase, on prepared frames.
 
     Raises:
         ValueError: If no episode is long enough for a window, or the processes cannot
@@ -242,6 +302,23 @@ def representation_phase(
     )
     return RepresentationPhase(
         model, modules.inverse, sampler, settings, seed=config.seed, team=team
+    )
+
+
+def _completion_phase(
+    config: TrainConfig, modules: Modules, recording: Recording, team: Team
+) -> CompletionPhase:
+    settings = config.completion
+    sampler = WindowSampler(
+        recording,
+        length=1,
+        batch=settings.batch,
+        frame_skip=config.model.frame_skip,
+        seed=config.seed,
+        part=team.part(settings.batch, "completion.batch"),
+    )
+    return CompletionPhase(
+        modules.model, sampler, settings, seed=config.seed, team=team
     )
 
 

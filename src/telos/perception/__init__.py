@@ -2,5 +2,6 @@
 
 from telos.perception.backbone import BackboneConfig as BackboneConfig
 from telos.perception.backbone import build_backbone as build_backbone
+from telos.perception.completion import Completion as Completion
 from telos.perception.observation import ObservationEncoder as ObservationEncoder
 from telos.perception.transforms import downsample as downsample

@@ -28,28 +28,67 @@ class ObservationEncoder(nn.Module):
         shapes: Shape of each stream without batch and time.
         config: The image network.
         history: Frames seen together.
+        balanced: Whether streams can be given a gain each, so that all of them start
+            with an equal say.
     """
 
+    gains: Tensor | None
+
     def __init__(
-        self, shapes: Shapes, config: BackboneConfig, *, history: int = 1
+        self,
+        shapes: Shapes,
+        config: BackboneConfig,
+        *,
+        history: int = 1,
+        balanced: bool = False,
     ) -> None:
         super().__init__()
         self.shapes, self.history = dict(shapes), history
         parts = {n: self._part(shape, config) for n, shape in sorted(shapes.items())}
         self.parts = nn.ModuleDict(parts)
-        self.width = sum(part.width for part in parts.values())
+        self.widths = {name: part.width for name, part in parts.items()}
+        """Features of each stream, in the order in which they are joined."""
+        self.width = sum(self.widths.values())
         self.layout = [
             (part.num_tokens, part.width // part.num_tokens) for part in parts.values()
         ]
         """Tokens of each stream and features of each, in the order that they leave."""
+        self.register_buffer("gains", torch.ones(len(parts)) if balanced else None)
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T F"]:
-        """Features of every frame."""
-        features = [
-            self._features(name, part, observation[name])
+        """Features of every frame, of all streams side by side."""
+        return torch.cat(list(self.separate(observation).values()), dim=-1)
+
+    def separate(self, observation: Observation) -> dict[str, Float[Tensor, "B T f"]]:
+        """Features of each stream that is given, in the order in which they are joined.
+
+        Raises:
+            ValueError: If a stream has frames of another shape.
+        """
+        features = {
+            name: self._features(name, part, observation[name])
             for name, part in self.parts.items()
-        ]
-        return torch.cat(features, dim=-1)
+            if name in observation
+        }
+        if self.gains is None:
+            return features
+        gains = dict(zip(self.parts, self.gains, strict=True))
+        return {name: gains[name] * values for name, values in features.items()}
+
+    def balance(self, observation: Observation) -> None:
+        """Choose gains by which all streams of some frames (B, T, ...) vary as much.
+
+        The variance of a stream is that of its features, added up: with weights drawn
+        alike for all, this is its share of what leaves the layer that joins them. An
+        untrained image network varies a hundred times less than joint angles do, and
+        the rest of the model would learn to live without it.
+        """
+        assert self.gains is not None, "the encoder was built without gains"
+        self.gains.fill_(1.0)
+        wanted = self.width / len(self.parts)
+        for index, features in enumerate(self.separate(observation).values()):
+            found = features.flatten(0, 1).var(0).sum().clamp_min(1e-8)
+            self.gains[index] = (wanted / found).sqrt()
 
     def _part(self, shape: tuple[int, ...], config: BackboneConfig) -> Part:
         if len(shape) == 3:

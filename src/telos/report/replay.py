@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -31,6 +32,16 @@ SCENE_FRAMES = 25
 """Frames whose median is the scene; more only take longer."""
 GHOST_CONTRAST = 24
 """Difference in brightness levels (of 255) from which a goal pixel is shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What another camera saw in an episode."""
+
+    name: str
+    reels: Sequence[str]
+    size: tuple[int, int]
+    """Width and height of a frame, pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,8 @@ class Replay:
     ghost: str | None
     """PNG with what only the goal image shows, the rest transparent."""
     zones: Sequence[Mapping[str, Any]]
+    others: Sequence[View] = ()
+    """Other cameras, at the same steps."""
 
     def to_json(self) -> dict[str, Any]:
         """What the player reads."""
@@ -98,12 +111,13 @@ def _replay(arrays: Mapping[str, np.ndarray], index: int, unit: str) -> Replay:
     frames = np.asarray(arrays[f"frames_{index}"])
     extent = _extent(arrays, frames, unit)
     ghost, marker = _goal(arrays, index, frames, extent)
-    stride, reels = _reels(frames)
+    others = _cameras(arrays, index)
+    stride, reels = _reels([frames, *others.values()])
     routes, route_of = _routes(_optional(arrays, f"route_{index}"), extent)
     return Replay(
         seed=int(_scalar(arrays, f"seed_{index}", index)),
         success=bool(_scalar(arrays, f"success_{index}", 0)),
-        reels=reels,
+        reels=reels[0],
         size=(frames.shape[2], frames.shape[1]),
         stride=stride,
         steps=len(frames) - 1,
@@ -116,7 +130,18 @@ def _replay(arrays: Mapping[str, np.ndarray], index: int, unit: str) -> Replay:
         goal=marker,
         ghost=ghost,
         zones=parse_zones(_zones_json(arrays, index), extent) if extent else [],
+        others=[
+            View(name=name, reels=own, size=(seen.shape[2], seen.shape[1]))
+            for (name, seen), own in zip(others.items(), reels[1:], strict=True)
+        ],
     )
+
+
+def _cameras(arrays: Mapping[str, np.ndarray], index: int) -> dict[str, np.ndarray]:
+    """Frames of the other cameras by name."""
+    key = re.compile(rf"camera-(.+)_{index}")
+    found = {match[1]: name for name in arrays if (match := key.fullmatch(name))}
+    return {name: np.asarray(arrays[found[name]]) for name in found}
 
 
 def _scalar(arrays: Mapping[str, np.ndarray], key: str, default: float) -> float:
@@ -235,18 +260,22 @@ def _one_place(alpha: np.ndarray) -> np.ndarray | None:
     return np.rint(1000 * centre).astype(int) if spread.max() < 0.1 else None
 
 
-def _reels(frames: np.ndarray) -> tuple[int, list[str]]:
-    """Stride and PNG stacks that fit the budget."""
+def _reels(films: Sequence[np.ndarray]) -> tuple[int, list[list[str]]]:
+    """Stride, and PNG stacks of each film, that fit the budget together."""
     stride = 1
     while True:
-        kept = frames[::stride]
-        reels = [
-            png(kept[i : i + REEL_FRAMES].reshape(-1, *kept.shape[2:]))
-            for i in range(0, len(kept), REEL_FRAMES)
-        ]
-        if sum(map(len, reels)) <= REEL_BYTES or len(kept) <= 2:
+        reels = [_stacks(film[::stride]) for film in films]
+        size = sum(len(reel) for own in reels for reel in own)
+        if size <= REEL_BYTES or len(films[0][::stride]) <= 2:
             return stride, reels
         stride *= 2
+
+
+def _stacks(kept: np.ndarray) -> list[str]:
+    return [
+        png(kept[i : i + REEL_FRAMES].reshape(-1, *kept.shape[2:]))
+        for i in range(0, len(kept), REEL_FRAMES)
+    ]
 
 
 def png(image: np.ndarray) -> str:

@@ -17,6 +17,7 @@ FRONT_CURVES = 6
 """Curves of a phase that are shown at once; the rest folds away."""
 TITLES = {
     "representation": "Representation",
+    "completion": "Completion",
     "dynamics": "Dynamics",
     "chart": "Chart",
     "critic": "Critic",
@@ -24,6 +25,7 @@ TITLES = {
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
+    "completion": "The latent of all streams is guessed from some of them.",
     "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
     "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
@@ -31,6 +33,7 @@ PHASE_NOTES = {
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",
+    "told": "share of the latent that streams drawn at random tell; 1 is all of it",
     "typical_error": "median error of an action read off the chart, full action = 1",
     "prediction_skill": "1 is perfect, 0 is copying the last state",
     "effective_rank": "dimensions really in use; a fall is a collapse",
@@ -94,10 +97,11 @@ def phases(run: RunFiles) -> list[Phase]:
 
 
 def _note(run: RunFiles, name: str) -> str:
-    """What a phase is for, and what was found out before it began."""
+    """What a phase is for, and what was found out before it began or after it."""
     note = PHASE_NOTES.get(name, "")
     found = verdicts_on(run, name) if name != "representation" else []
-    return f"{note} Targets: {found[-1].get('text', '')}." if found else note
+    what = "Targets" if name == "critic" else "Found"
+    return f"{note} {what}: {found[-1].get('text', '')}." if found else note
 
 
 def phase_rows(run: RunFiles, name: str) -> list[Json]:

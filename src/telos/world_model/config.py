@@ -46,6 +46,11 @@ class JEPAConfig:
     """Frames seen together, so that velocity shows."""
     frame_skip: int = 1
     """Environment steps per model step."""
+    completes: bool = False
+    """Whether it learns to guess latents from some of its streams, so that a goal may
+    be shown in one camera alone."""
+    balanced: bool = False
+    """Whether all streams start with an equal say, whatever they hold."""
     token_dim: int = 16
     """Dimensions of each token, where the backbone is vit-tokens."""
     backbone: BackboneConfig = field(default_factory=BackboneConfig)

@@ -11,17 +11,20 @@ split into a slow and a fast part is ours (docs/decisions.md).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from telos.data.actions import ActionScale
+from telos.perception.completion import Completion
 from telos.perception.observation import ObservationEncoder
-from telos.perception.transforms import downsample
 from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
+from telos.world_model.seeing import reduced, require_streams
 from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
@@ -42,7 +45,7 @@ class JEPA(nn.Module):
         self.config, self.action_scale = config, action_scale
         shapes = {n: config.seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
-            shapes, config.backbone, history=config.history
+            shapes, config.backbone, history=config.history, balanced=config.balanced
         )
         self.head, self.standardise = self._ends()
         self.predictor = build_predictor(
@@ -52,6 +55,7 @@ class JEPA(nn.Module):
             config.action_dim,
             config.num_tokens,
         )
+        self.completion = self._completion() if config.completes else None
 
     @property
     def device(self) -> torch.device:
@@ -68,20 +72,62 @@ class JEPA(nn.Module):
         """Environment steps per model step."""
         return self.config.frame_skip
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the streams that an observation must hold."""
+        return tuple(self.config.streams)
+
     def prepare(self, observation: Observation) -> Observation:
-        """Stored frames to what the network sees: images are averaged down."""
-        factor = self.config.backbone.downsample
-        return {
-            name: torch.from_numpy(downsample(observation[name].numpy(), factor))
-            if len(shape) == 3
-            else observation[name]
-            for name, shape in self.config.streams.items()
-        }
+        """Stored frames to what the network sees of them: images are averaged down."""
+        seen = {n: observation[n] for n in self.streams if n in observation}
+        images = [n for n, shape in self.config.streams.items() if len(shape) == 3]
+        return reduced(seen, images, self.config.backbone.downsample)
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
-        """Latent states of stored frames (B, T, ...), newest last."""
+        """Latent states of stored frames (B, T, ...), newest last.
+
+        Raises:
+            ValueError: If a stream is missing.
+        """
+        require_streams(self.streams, observation)
+        return self.encode_prepared(self._seen(observation))
+
+    def complete(self, observation: Observation) -> Float[Tensor, "B T D"]:
+        """Latent states of stored frames at rest, of which streams may be missing.
+
+        With all streams that is `encode`; else they are guessed from what is there.
+
+        Raises:
+            ValueError: If no stream is there, or the model has not learned to guess.
+        """
+        given = self._seen(observation)
+        if len(given) == len(self.streams):
+            return self.encode_prepared(given)
+        if self.completion is None or not given:
+            raise ValueError(
+                f"of {', '.join(self.streams)} only {', '.join(given) or 'nothing'} "
+                "is there, and this model has not learned to guess the rest: give all "
+                "of them, or train it again with this version"
+            )
+        parts = self.perception.separate(given)
+        batch, steps = next(iter(given.values())).shape[:2]
+        flat = {name: part.flatten(0, 1).float() for name, part in parts.items()}
+        return self.completion.complete(flat).view(batch, steps, -1)
+
+    def told_by(self, streams: Iterable[str]) -> Float[Tensor, " Z"]:
+        """Share of each number of the state that some of the streams tell, 0 to 1.
+
+        0 for all but the whole where the model has not learned to guess.
+        """
+        if self.completion is not None:
+            return self.completion.told_by(streams)
+        whole = set(streams) >= set(self.streams)
+        return torch.full((self.config.state_dim,), float(whole), device=self.device)
+
+    def _seen(self, observation: Observation) -> Observation:
+        """What the network sees of those streams that are there, where it computes."""
         seen = self.prepare({k: v.cpu() for k, v in observation.items()})
-        return self.encode_prepared({k: v.to(self.device) for k, v in seen.items()})
+        return {k: v.to(self.device) for k, v in seen.items()}
 
     def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of frames that `prepare` has already reduced."""
@@ -279,6 +325,13 @@ class JEPA(nn.Module):
             raise ValueError(
                 f"actions have {actions.shape[-1]} dimensions, this model was trained "
                 f"with {self.config.action_dim}"
+            )
+
+    def _completion(self) -> Completion:
+        """Drawn apart, so that all else starts from the weights it has without it."""
+        with torch.random.fork_rng(devices=[]):
+            return Completion(
+                self.perception.widths, self.config.state_dim, self.config.latent_dim
             )
 
     def _ends(self) -> tuple[nn.Module, nn.Module]:

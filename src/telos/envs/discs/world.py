@@ -30,6 +30,10 @@ class Discs(SimulatedWorld):
     ``state``: position and velocity. Labels are ``position`` (m) and ``velocity``
     (m/s). Margins are ``disc 1`` and so on (m), and ``speed`` (m/s) with a limit.
 
+    With ``cameras`` it sees, instead, ``front`` (64, 64, 3): the whole floor; ``wrist``
+    (48, 64, 3): what is near the point, seen from above it, which alone rarely tells
+    where the point is; and ``proprio`` (2,): its velocity.
+
     Discs do not act on the point: they are a matter of the task, not of physics. They
     are therefore not drawn unless asked for; the agent is told of them.
     """
@@ -47,6 +51,7 @@ class Discs(SimulatedWorld):
         *,
         layout: str = "between",
         visible: bool = False,
+        cameras: bool = False,
         speed_limit: float | None = None,
         factors: Option | None = None,
         max_steps: int = MAX_STEPS,
@@ -58,6 +63,7 @@ class Discs(SimulatedWorld):
             layout: ``beside``: one disc that is best passed on one side; ``between``:
                 one disc right in the way, both sides equally good; ``field``: six.
             visible: Whether discs are drawn.
+            cameras: Whether it is seen by two cameras.
             speed_limit: Bound of each component of the velocity, m/s, or None.
             factors: What looks other than usual, see ``factors.Option``.
             max_steps: Usual step limit; the world itself never stops.
@@ -69,12 +75,13 @@ class Discs(SimulatedWorld):
         if speed_limit is not None:
             check_positive("speed_limit", speed_limit)
         self._layout_option, self._visible = layout, visible
-        self._speed_limit = speed_limit
+        self._speed_limit, self._cameras = speed_limit, cameras
         self._placements: list[Placement] = []
         spec = _spec(
             max_steps,
             layout=layout,
             visible=visible,
+            cameras=cameras,
             speed_limit=speed_limit,
             factors=dict(factors or {}),
         )
@@ -106,7 +113,8 @@ class Discs(SimulatedWorld):
         self._x, self._y = centres[..., 0], centres[..., 1]
         self._radius = np.stack([p.radii for p in self._placements])
         shown = self._radius if self._visible else 0.0 * self._radius
-        self._background = point_mass.floor(self._x, self._y, shown, self._look)
+        self._drawn = self._x, self._y, shown
+        self._background = point_mass.floor(*self._drawn, self._look)
         return _at_rest(np.stack([p.start for p in self._placements]))
 
     def _limits(self) -> tuple[Limit, ...]:
@@ -137,10 +145,12 @@ class Discs(SimulatedWorld):
         return np.concatenate(parts, -1).astype(np.float64)
 
     def _observe(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "pixels": point_mass.draw(states[:, :2], self._background, self._look),
-            "state": states.astype(np.float32),
-        }
+        numbers, places = states.astype(np.float32), states[:, :2]
+        floor = point_mass.draw(places, self._background, self._look)
+        if not self._cameras:
+            return {"pixels": floor, "state": numbers}
+        near = point_mass.draw_close(places, *self._drawn, self._look)
+        return {"front": floor, "wrist": near, "proprio": numbers[:, 2:]}
 
 
 def _at_rest(positions: np.ndarray) -> np.ndarray:
@@ -148,21 +158,31 @@ def _at_rest(positions: np.ndarray) -> np.ndarray:
     return np.concatenate([positions, np.zeros_like(positions)], -1)
 
 
-def _spec(max_steps: int, **options: object) -> WorldSpec:
+_STREAMS = {
+    "pixels": StreamSpec(shape=(SIZE, SIZE, 3), dtype="uint8"),
+    "state": StreamSpec(shape=(4,), dtype="float32", unit="m, m/s"),
+}
+_CAMERA_STREAMS = {
+    "front": StreamSpec(shape=(SIZE, SIZE, 3), dtype="uint8"),
+    "wrist": StreamSpec(shape=(point_mass.HIGH, point_mass.WIDE, 3), dtype="uint8"),
+    "proprio": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
+}
+
+
+def _spec(max_steps: int, *, cameras: bool, **options: object) -> WorldSpec:
     limit = np.full(2, point_mass.ACCELERATION, np.float32)
+    # Named only where it is on, so that recordings from before it can be gone on with.
+    seen = {"cameras": True} if cameras else {}
     return WorldSpec(
         id="discs",
         action_low=-limit,
         action_high=limit,
-        streams={
-            "pixels": StreamSpec(shape=(SIZE, SIZE, 3), dtype="uint8"),
-            "state": StreamSpec(shape=(4,), dtype="float32", unit="m, m/s"),
-        },
+        streams=_CAMERA_STREAMS if cameras else _STREAMS,
         labels={
             "position": StreamSpec(shape=(2,), dtype="float32", unit="m"),
             "velocity": StreamSpec(shape=(2,), dtype="float32", unit="m/s"),
         },
         max_steps=max_steps,
-        options={**options, "max_steps": max_steps},
+        options={**options, **seen, "max_steps": max_steps},
         foresight=Foresight(sigma=0.4, iterations=6),
     )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from telos.agent import WorldModel
 from telos.agent.agent import Scale
+from telos.agent.observing import named_streams
 from telos.data.actions import ActionScale
 from telos.envs.world import GoalWorld, TransparentWorld, WorldSpec
 from telos.types import Dynamics, Observation, Streams, Trajectory
@@ -33,6 +34,7 @@ class ExactModel:
     def __init__(self, dynamics: Dynamics, spec: WorldSpec, model: WorldModel) -> None:
         self.history, self.frame_skip = model.history, model.frame_skip
         self.action_scale: Scale = model.action_scale
+        self.streams = (EXACT,)
         self._dynamics, self._world_scale = dynamics, ActionScale.of_spec(spec)
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
@@ -78,6 +80,7 @@ class ExactLatentModel:
     ) -> None:
         self.history, self.frame_skip = exact.history, exact.frame_skip
         self.action_scale = exact.action_scale
+        self.streams = (EXACT, *named_streams(model))
         self._exact, self._world, self._model = exact, world, model
         self._exact_dim = exact_dim
 

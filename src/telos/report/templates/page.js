@@ -32,6 +32,9 @@
       this.playing = !still;
       this.visible = false;
       this.images = null;
+      this.views = (data.others || []).map((view, i) => ({
+        ...view, images: [], canvas: figure.querySelectorAll(".view canvas")[i],
+      }));
       this.listen();
       this.paintStrip();
     }
@@ -59,6 +62,7 @@
       if (this.images) return;
       const redraw = () => this.draw();
       this.images = this.data.reels.map((reel) => picture(reel, redraw));
+      this.views.forEach((view) => { view.images = view.reels.map((reel) => picture(reel, redraw)); });
       this.ghost = this.data.ghost ? picture(this.data.ghost, redraw) : null;
     }
 
@@ -130,6 +134,20 @@
       if (layers.route) this.drawRoute();
       if (layers.imagined) this.drawImagined();
       if (layers.path) this.drawPath(step);
+      this.views.forEach((view) => this.drawView(view, step));
+    }
+
+    /* Another camera at the same step, pixel by pixel: the page enlarges it. */
+    drawView(view, step) {
+      const [width, height] = view.size;
+      const frame = Math.floor(step / this.data.stride);
+      const image = view.images[Math.floor(frame / REEL_FRAMES)];
+      if (!image || !image.complete || !image.naturalWidth) return;
+      if (view.canvas.width !== width || view.canvas.height !== height) {
+        [view.canvas.width, view.canvas.height] = view.size;
+      }
+      const top = (frame % REEL_FRAMES) * height;
+      view.canvas.getContext("2d").drawImage(image, 0, top, width, height, 0, 0, width, height);
     }
 
     drawFrame(step) {
