@@ -12,9 +12,10 @@ from torch import Tensor
 
 from telos.actor import RouteSearch, Waypoints
 from telos.actor.habit import Habit, build_habit
-from telos.agent.agent import Agent, Propose
+from telos.agent.agent import Agent
 from telos.agent.calibrated import WithinCalibration, load_calibrated
 from telos.agent.planners import Deliberation, make_planner
+from telos.agent.seams import Propose
 from telos.agent.seen import Seen
 from telos.agent.wishes import Wish
 from telos.cost import (

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from telos.agent import WorldModel
-from telos.agent.agent import Scale
 from telos.agent.observing import named_streams
+from telos.agent.seams import Scale
 from telos.data.actions import ActionScale
 from telos.envs.world import GoalWorld, TransparentWorld, WorldSpec
 from telos.types import Dynamics, Observation, Streams, Trajectory
