@@ -60,6 +60,9 @@ class Command:
     critic: str = "auto"
     """paths (shortest recorded ways), expectile or quasimetric (temporal differences),
     or auto: paths where actions are displacements, else quasimetric."""
+    decoder: bool = False
+    """Also learn to show latents as pictures, after everything else and for people
+    only: the agent is the same with and without."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
     straightness: float = 0.0
@@ -142,7 +145,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
 def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     """The resolved configuration of a new training."""
     from telos.learning.config import adapted
-    from telos.learning.recipes import recipe
+    from telos.learning.recipes import decoder_recipe, recipe
 
     base = recipe(command.size, command.effort)
     model = replace(
@@ -168,6 +171,9 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         representation=representation,
         dynamics=replace(base.dynamics, noise=command.latent_noise),
         critic=replace(base.critic, form=command.critic),
+        decoder=decoder_recipe(command.size, command.effort)
+        if command.decoder
+        else None,
         shuffle_actions=command.shuffle_actions,
         seed=command.common.seed,
     )

@@ -12,10 +12,12 @@ import torch
 from telos.agent import Agent, AgentParts, Deliberation, Goals, load_agent
 from telos.envs.world import Goal, GoalWorld, Step
 from telos.evaluation.exact import decision_of
+from telos.evaluation.log import PIXELS
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Decision, Gate
 from telos.evaluation.zones import guardrails_of
 from telos.types import Certified, Guardrail, Plan
+from telos.world_model import Decoder
 
 POSITION = "position"
 """The read-out that futures are drawn by."""
@@ -35,6 +37,7 @@ class AgentActor:
         *,
         guarded: bool = True,
         goals: Goals | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         """Take an agent and the world that it will act in.
 
@@ -43,8 +46,9 @@ class AgentActor:
             world: Where; only its limits are asked for.
             guarded: Whether the agent is told of them.
             goals: What it pursues, whatever goal the world has sampled.
+            decoder: Draws what each plan imagines, once the plan is made.
         """
-        self.parts, self.goals = parts, goals
+        self.parts, self.goals, self.decoder = parts, goals, decoder
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
         self._seen: Plan | None = None
@@ -78,6 +82,7 @@ class AgentActor:
             decided,
             route_evaluations=self._agent.evaluations - plan.evaluations,
             route=self._route(),
+            pictures=self._pictures(plan.states),
         )
 
     def gate(self) -> Gate | None:
@@ -96,6 +101,16 @@ class AgentActor:
         if readout is None or readout.num_outputs != 2:
             return None
         return readout(states)
+
+    def _pictures(self, states: torch.Tensor) -> np.ndarray | None:
+        """(B, P, h, w, 3) uint8 of the most likely future, if it can be drawn.
+
+        What is imagined between two model steps looks like the earlier one.
+        """
+        if self.decoder is None or PIXELS not in self.decoder.parts:
+            return None
+        drawn = self.decoder.pictures(states[:, 0].cpu(), PIXELS)
+        return drawn.repeat(self.parts.model.frame_skip, axis=1)
 
     def _route(self) -> np.ndarray | None:
         """(B, P, 2) positions of the routes that are followed, NaN after their ends."""

@@ -32,6 +32,9 @@ class Decision:
     route: np.ndarray | None = None
     """(B, P, 2) positions of the route that it followed to the goal, NaN after its end;
     None if there is no higher level."""
+    pictures: np.ndarray | None = None
+    """(B, P, h, w, 3) uint8, imagined of the moments 0 to P - 1 steps after the
+    decision, for people to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,9 @@ class Trace:
     """(N,) status of each decision."""
     zones: tuple[Mapping[str, Any], ...]
     """Keep-out zones of the episode, as entries of a zones file."""
+    pictures: np.ndarray | None = None
+    """(N, P, h, w, 3) uint8, imagined at each decision of the moments 0 to P - 1 steps
+    after it; None without a decoder."""
 
 
 @dataclass(frozen=True, kw_only=True)

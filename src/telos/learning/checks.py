@@ -54,6 +54,8 @@ def check_shared(config: TrainConfig, team: Team) -> None:
         "chart.batch": config.chart.batch,
         "critic.batch": config.critic.batch,
     }
+    if config.decoder is not None:
+        shared["decoder.batch"] = config.decoder.batch
     for name, count in shared.items():
         team.part(count, name)
 
@@ -69,6 +71,8 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
         # Targets of the critic end where the episode ends: one transition will do.
         "critic": 1,
     }
+    if config.decoder is not None:
+        transitions["decoder"] = 0
     return {name: skip * count + 1 for name, count in transitions.items()}
 
 
@@ -99,6 +103,8 @@ def _check_numbers(config: TrainConfig) -> None:
         "critic.steps": config.critic.steps,
         "checkpoint_every": config.checkpoint_every,
     }
+    if config.decoder is not None:
+        at_least_one["decoder.steps"] = config.decoder.steps
     for name, value in at_least_one.items():
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")

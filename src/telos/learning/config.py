@@ -144,6 +144,21 @@ class CriticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """Pictures of latents for people, on frozen latents and after everything else."""
+
+    steps: int = 2000
+    batch: int = 256
+    """Frames."""
+    width: int = 256
+    patch: int = 4
+    """Side of the squares that a picture is put together from."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-4, clip=10.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training, from episodes to an agent."""
 
@@ -159,6 +174,8 @@ class TrainConfig:
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
+    decoder: DecoderConfig | None = None
+    """None trains no decoder; the agent is the same with and without."""
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""
     shuffle_actions: bool = False

@@ -19,9 +19,11 @@ from telos.data.store import EpisodeFile
 from telos.envs.world import StreamSpec
 from telos.learning.checks import check_trainable, num_windows
 from telos.learning.config import TrainConfig
+from telos.learning.decoding import STRIP, decoder_phase
 from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Phase, make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules, num_parameters
+from telos.learning.pictures import DecoderPhase, show
 from telos.learning.reading import Reading, Where, choose_reading, seen_frame_bytes
 from telos.learning.training import latent_phase, phases_of, representation_phase
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
@@ -177,8 +179,12 @@ def _time_parts(
     latents = encode_recording(modules.model, prepared)
     seconds["encoding"] = preparing + time.monotonic() - began
     late = [
-        latent_phase(name, config, modules, latents) for name in phases_of(config)[1:]
+        latent_phase(name, config, modules, latents)
+        for name in phases_of(config)[1:]
+        if name != DecoderPhase.name
     ]
+    if config.decoder is not None:
+        late.append(decoder_phase(config, modules, show(latents, subset)))
     seconds |= {phase.name: _time_phase(phase, runtime) for phase in late}
     seconds["read-outs"] = _time_readouts(latents)
     return {phase.name: phase for phase in (first, *late)}, seconds
@@ -250,6 +256,9 @@ def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
         kept.append(modules.chart)
     final = sum(_tensor_bytes(module) for module in kept)
     trained = sum(p.numel() * p.element_size() for p in modules.parameters())
+    shown = {}
+    if modules.decoder is not None:
+        shown = {"decoder.safetensors": _tensor_bytes(modules.decoder), STRIP: 0}
     return {
         "config.json": 0,
         "env.json": 0,
@@ -259,6 +268,7 @@ def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
         "checkpoints/": 2 * (stored + 2 * trained),
         "model.safetensors": final,
         "model.json": 0,
+        **shown,
     }
 
 

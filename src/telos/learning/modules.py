@@ -16,8 +16,9 @@ from telos.learning.config import TrainConfig
 from telos.learning.critic import slow_copy
 from telos.learning.losses import InverseDynamics
 from telos.perception.vector import VectorEncoder
+from telos.learning.pictures import picture_shapes
 from telos.runtime import seed_all
-from telos.world_model import JEPA, Chart
+from telos.world_model import JEPA, Chart, Decoder
 
 
 class Modules(nn.Module):
@@ -28,6 +29,7 @@ class Modules(nn.Module):
         inverse: The head of the inverse-dynamics term.
         chart: Coordinates in which actions are displacements.
         critic: The temporal distance; its slow copy is made here.
+        decoder: Shows latents to people, if that is wanted.
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class Modules(nn.Module):
         inverse: InverseDynamics,
         chart: Chart,
         critic: Network,
+        decoder: Decoder | None = None,
     ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
-        self.chart = chart
+        self.chart, self.decoder = chart, decoder
         self.target = slow_copy(critic)
 
     def settle_critic(self, config: TrainConfig) -> None:
@@ -70,7 +73,9 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     critic = untrained_critic(config)
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
     chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
-    return Modules(model, inverse, chart, critic)
+    # Last, so that all others begin the same with and without it.
+    decoder = None if config.decoder is None else _untrained_decoder(config, spec)
+    return Modules(model, inverse, chart, critic, decoder)
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -83,6 +88,8 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "chart": (modules.chart,),
         "critic": (modules.critic,),
     }
+    if modules.decoder is not None:
+        parts["decoder"] = (modules.decoder,)
     return {
         name: sum(p.numel() for part in owned for p in part.parameters())
         for name, owned in parts.items()
@@ -96,6 +103,15 @@ def untrained_critic(config: TrainConfig) -> Network:
         config.model.state_dim,
         config.model.context_dim,
         config.critic.width,
+    )
+
+
+def _untrained_decoder(config: TrainConfig, spec: WorldSpec) -> Decoder:
+    assert config.decoder is not None
+    seen = {name: spec.streams[name].shape for name in config.model.streams}
+    settings = config.decoder
+    return Decoder(
+        config.model.latent_dim, picture_shapes(seen), settings.width, settings.patch
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telos.config import Size
-from telos.learning.config import TrainConfig
+from telos.learning.config import DecoderConfig, TrainConfig
 from telos.world_model import sized
 
 STEPS: dict[Size, tuple[int, int, int, int]] = {
@@ -14,6 +14,13 @@ STEPS: dict[Size, tuple[int, int, int, int]] = {
     "base": (40000, 40000, 4000, 40000),
 }
 """Steps of representation, dynamics, chart and critic."""
+
+DECODER_STEPS: dict[Size, int] = {"tiny": 2000, "small": 5000, "base": 20000}
+
+
+def decoder_recipe(size: Size, effort: float = 1.0) -> DecoderConfig:
+    """Settings of a decoder, for a size that `recipe` knows."""
+    return DecoderConfig(steps=max(1, round(effort * DECODER_STEPS[size])))
 
 
 def recipe(size: Size, effort: float = 1.0) -> TrainConfig:

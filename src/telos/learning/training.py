@@ -14,6 +14,7 @@ from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
 from telos.learning.config import TrainConfig, with_critic
 from telos.learning.critic import CriticPhase
+from telos.learning.decoding import Sides, train_decoder
 from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
@@ -27,6 +28,7 @@ from telos.learning.outcome import (
     save_verdict,
 )
 from telos.learning.paths import PathsPhase
+from telos.learning.pictures import DecoderPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
@@ -38,9 +40,13 @@ ORDER = ("representation", "dynamics", "chart", "critic")
 
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
-    """Names of the phases, in order; only shortest ways are measured on a chart."""
+    """Names of the phases, in order.
+
+    Only shortest ways are measured on a chart, and a decoder comes if it is wanted.
+    """
     drawn = config.critic.form in ("auto", "paths")
-    return tuple(name for name in ORDER if name != "chart" or drawn)
+    names = tuple(name for name in ORDER if name != "chart" or drawn)
+    return names if config.decoder is None else (*names, DecoderPhase.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +111,7 @@ def train(
     """
     with Interrupt() as interrupt, _writer(run, team):
         checkpoint = _checkpoint(run, team) if resume else None
-        if checkpoint is not None and checkpoint.phase == "critic":
+        if checkpoint is not None and checkpoint.phase in ("critic", "decoder"):
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
@@ -122,7 +128,11 @@ def train(
             listen=listen,
             team=team,
         )
-        _run_phases(loop, config, modules, episodes, checkpoint, say)
+        latents = _run_phases(loop, config, modules, episodes, checkpoint, say)
+        if config.decoder is not None:
+            if checkpoint is not None and checkpoint.phase != DecoderPhase.name:
+                checkpoint = None
+            train_decoder(loop, config, modules, latents, recording, checkpoint, say)
 
 
 def _writer(run: Run, team: Team) -> AbstractContextManager:
@@ -142,7 +152,8 @@ def _run_phases(
     episodes: Episodes,
     checkpoint: Checkpoint | None,
     say: Callable[[str], None],
-) -> None:
+) -> Sides:
+    """Train and store everything that acts."""
     order, team = phases_of(config), loop.team
     start = order.index(checkpoint.phase) if checkpoint else 0
     if start == 0:
@@ -158,7 +169,8 @@ def _run_phases(
         )
         for side in (episodes.train, episodes.held_out)
     )
-    for name in order[max(1, start) :]:
+    later = [name for name in order[max(1, start) :] if name in ORDER]
+    for name in later:
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
         loop.run(latent_phase(name, config, modules, latents, team), checkpoint)
@@ -171,6 +183,7 @@ def _run_phases(
     if team.leads:
         readouts = fit_readouts(latents, held_out, config.seed)
         save_trained(loop.run_folder, config, modules, readouts, latents)
+    return Sides(train=latents, held_out=held_out)
 
 
 def _settled(

@@ -28,8 +28,10 @@ _VERSION = 1
 _CONTENT = (
     "calibration.json",
     "checkpoints",
+    "decoder.safetensors",
     "diagnostics.json",
     "evaluations",
+    "imagined.png",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",
