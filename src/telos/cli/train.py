@@ -27,6 +27,7 @@ telos train rooms.h5 --out runs/rooms
 telos train rooms.h5 --size small --out runs/rooms-small
 telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
+telos train arm.h5 --backbone frozen --weights facebook/dinov2-small --decoder
 telos train rooms.h5 --frames file --out runs/rooms
 """
 
@@ -37,7 +38,8 @@ class Command:
 
     Four phases: the representation (encoder and predictor together), the dynamics
     (predictor on frozen latents), the chart (coordinates in which actions
-    are displacements) and the critic (temporal distance). Ctrl-C saves, and --resume
+    are displacements) and the critic (temporal distance); after them, if it is wanted,
+    a decoder that shows latents as pictures. Ctrl-C saves, and --resume
     goes on exactly where it stopped.
     """
 
@@ -52,7 +54,11 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv or vit."""
+    """Network that looks at images: keypoints, conv, vit, or frozen (pretrained, with
+    keypoints over its features)."""
+    weights: str = ""
+    """Of a frozen network: a folder, or owner/name of the Hugging Face Hub, for example
+    facebook/dinov2-small (needs telos[pretrained])."""
     predictor: str = "mixture"
     """mixture, residual, recurrent or transformer."""
     anti_collapse: str = "vicreg"
@@ -79,7 +85,8 @@ class Command:
     """Environment steps per model step."""
     frames: Literal["auto", "memory", "file"] = "auto"
     """Where reduced images lie while the encoder trains: memory, file (each batch is
-    read from it), or auto: memory if they take at most half of what is free."""
+    read from it), or auto: memory if they take at most half of what is free. Features
+    of a frozen network are computed once and kept in memory, or in the run folder."""
     dtype: str = "auto"
     """auto, float32 or bfloat16."""
     tensorboard: bool = False
@@ -153,7 +160,9 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         streams=dict.fromkeys(command.streams, ()),
         history=command.history,
         frame_skip=command.frame_skip,
-        backbone=replace(base.model.backbone, kind=command.backbone),
+        backbone=replace(
+            base.model.backbone, kind=command.backbone, weights=command.weights
+        ),
         predictor=replace(base.model.predictor, kind=command.predictor),
     )
     representation = replace(

@@ -31,9 +31,7 @@ def film(trace: Trace, extent: Extent | None) -> np.ndarray:
     frames = _drawn_in(trace, extent)
     if trace.pictures is None:
         return frames
-    return np.stack(
-        [_beside(frame, trace, step) for step, frame in enumerate(frames)]
-    )
+    return np.stack([_beside(frame, trace, step) for step, frame in enumerate(frames)])
 
 
 def _drawn_in(trace: Trace, extent: Extent | None) -> np.ndarray:

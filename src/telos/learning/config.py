@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from telos.config import Size
 from telos.envs.world import WorldSpec
+from telos.perception import pinned
 from telos.world_model import JEPAConfig, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
@@ -197,7 +198,13 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams and action dimension."""
+    """Fill in what was not known before: streams, action dimension, digest of weights.
+
+    Raises:
+        FileNotFoundError: If pretrained weights are named that are not there.
+        ValueError: If streams are named that are not recorded, or weights that cannot
+            be used.
+    """
     streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
     unknown = sorted(set(streams) - set(spec.streams))
     if unknown:
@@ -208,5 +215,6 @@ def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
         config.model,
         streams={n: tuple(spec.streams[n].shape) for n in streams},
         action_dim=config.model.frame_skip * spec.action_dim,
+        backbone=pinned(config.model.backbone),
     )
     return replace(config, model=model, world=spec.id)

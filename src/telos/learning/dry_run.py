@@ -74,7 +74,7 @@ class DryRun:
         rows = [
             f"data             {self.data} ({self.world}): {trained_on} episodes to "
             f"train on, {self.held_out} held out",
-            self.frames.replace("frames: ", "frames           ", 1),
+            _spaced(self.frames),
             f"parameters       {_listed(self.parameters)}",
         ]
         rows += [self._phase_line(name) for name in self.samples]
@@ -170,7 +170,8 @@ def _time_parts(
     """The phases, and seconds of each part; encoding for the subset only."""
     began = time.monotonic()
     prepared = prepare_recording(modules.model, subset)
-    if reading.in_memory:
+    # Costly features are computed once, wherever they then lie.
+    if reading.in_memory or modules.model.reduction.costly:
         prepared = prepared.in_memory()
     preparing = time.monotonic() - began
     first = representation_phase(config, modules, prepared)
@@ -274,6 +275,11 @@ def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
 
 def _tensor_bytes(module: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in module.state_dict().values())
+
+
+def _spaced(reason: str) -> str:
+    name, _, rest = reason.partition(": ")
+    return f"{name:<16} {rest}"
 
 
 def _listed(parameters: Mapping[str, int]) -> str:

@@ -15,8 +15,8 @@ from telos.envs.world import WorldSpec
 from telos.learning.config import TrainConfig
 from telos.learning.critic import slow_copy
 from telos.learning.losses import InverseDynamics
-from telos.perception.vector import VectorEncoder
 from telos.learning.pictures import picture_shapes
+from telos.perception.vector import VectorEncoder
 from telos.runtime import seed_all
 from telos.world_model import JEPA, Chart, Decoder
 

@@ -150,7 +150,7 @@ class DecoderPhase:
 def remaining(
     seen: Float[Tensor, "n H W C"], truth: UInt8[Tensor, "n H W C"], mean: Tensor
 ) -> Float[Tensor, ""]:
-    """Share of the pictures' variation that a decoder leaves; 1 for the mean picture."""
+    """Share of the variation that a decoder leaves; 1 for the mean picture."""
     wanted = truth.to(seen.device).float().div(255)
     spread = (wanted - mean).square().mean().clamp_min(1e-12)
     return (seen - wanted).square().mean() / spread

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from telos.envs.world import WorldSpec
+from telos.perception import build_reduction
 from telos.runtime import available_memory_bytes
 from telos.world_model import JEPAConfig
 
@@ -45,6 +46,7 @@ def choose_reading(
     """
     needed = processes * num_frames * seen_frame_bytes(config, spec)
     free = available_memory_bytes()
+    what = "features" if build_reduction(config.backbone).costly else "frames"
     size = f"{needed / GIB:.2g} GiB of the {free / GIB:.2g} GiB that are free"
     if wanted == "auto":
         fits = needed <= SHARE * free
@@ -52,16 +54,22 @@ def choose_reading(
     else:
         fits, why = wanted == "memory", ", as asked for"
     if fits:
-        return Reading(in_memory=True, reason=f"frames: in memory ({size}{why})")
-    reason = f"frames: read from the file (in memory they would take {size}{why})"
+        return Reading(in_memory=True, reason=f"{what}: in memory ({size}{why})")
+    where = (
+        "the file" if what == "frames" else "disk, computed once into the run folder"
+    )
+    reason = f"{what}: read from {where} (in memory they would take {size}{why})"
     return Reading(in_memory=False, reason=reason)
 
 
 def seen_frame_bytes(config: JEPAConfig, spec: WorldSpec) -> int:
-    """Bytes of one frame as the network sees it, all streams together."""
-    area, total = config.backbone.downsample**2, 0
+    """Bytes of one frame as the trained layers see it, all streams together."""
+    reduction, total = build_reduction(config.backbone), 0
     for name, shape in config.streams.items():
-        stream = spec.streams[name]
-        stored = int(np.prod(stream.shape)) * np.dtype(stream.dtype).itemsize
-        total += stored // area if len(shape) == 3 else stored
+        kind = np.dtype(spec.streams[name].dtype)
+        if len(shape) == 3:
+            height, width, colours = shape
+            shape = reduction.shape((height, width, colours))
+            kind = reduction.dtype
+        total += int(np.prod(shape)) * kind.itemsize
     return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from telos.learning.critic import CriticPhase
 from telos.learning.decoding import Sides, train_decoder
 from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
+from telos.learning.features import forget_features, kept_on_disk
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
@@ -58,7 +60,13 @@ class Episodes:
 
 
 def split_episodes(
-    config: TrainConfig, model: JEPA, recording: Recording, *, in_memory: bool = True
+    config: TrainConfig,
+    model: JEPA,
+    recording: Recording,
+    *,
+    in_memory: bool = True,
+    run: Path | None = None,
+    team: Team = ALONE,
 ) -> Episodes:
     """Split by episode, and reduce images.
 
@@ -67,10 +75,15 @@ def split_episodes(
         model: Says how images are reduced.
         recording: Episodes, in memory or in their file.
         in_memory: Read reduced images into memory, where they are not there yet.
+        run: Where costly features are kept that are not in memory; nowhere by default.
+        team: The processes that train together.
     """
     if config.shuffle_actions:
         recording = _shuffled(recording, config.seed)
     prepared = prepare_recording(model, recording)
+    if model.reduction.costly and run is not None and not in_memory:
+        images = [n for n, shape in model.config.streams.items() if len(shape) == 3]
+        prepared = kept_on_disk(prepared, images, run, team)
     sides = split_by_episode(recording.num_episodes, config.held_out, seed=config.seed)
     train, held_out = (prepared.select(side) for side in sides)
     if in_memory:
@@ -115,7 +128,14 @@ def train(
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
-        episodes = split_episodes(config, modules.model, recording, in_memory=in_memory)
+        episodes = split_episodes(
+            config,
+            modules.model,
+            recording,
+            in_memory=in_memory,
+            run=run.path,
+            team=team,
+        )
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
         team.align(modules)
@@ -133,6 +153,8 @@ def train(
             if checkpoint is not None and checkpoint.phase != DecoderPhase.name:
                 checkpoint = None
             train_decoder(loop, config, modules, latents, recording, checkpoint, say)
+        if team.leads:
+            forget_features(run.path)
 
 
 def _writer(run: Run, team: Team) -> AbstractContextManager:

@@ -20,16 +20,19 @@ TITLES = {
     "dynamics": "Dynamics",
     "chart": "Chart",
     "critic": "Critic",
+    "decoder": "Decoder",
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
     "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
     "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
+    "decoder": "Latents as pictures, for people: no agent reads them.",
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",
     "typical_error": "median error of an action read off the chart, full action = 1",
+    "picture_skill": "share of what varies in pictures that is shown",
     "prediction_skill": "1 is perfect, 0 is copying the last state",
     "effective_rank": "dimensions really in use; a fall is a collapse",
     "within_share": "variance inside episodes; near 0 only the layout is encoded",
@@ -94,8 +97,14 @@ def phases(run: RunFiles) -> list[Phase]:
 def _note(run: RunFiles, name: str) -> str:
     """What a phase is for, and what was found out before it began."""
     note = PHASE_NOTES.get(name, "")
-    found = verdicts_on(run, name) if name != "representation" else []
+    found = verdicts_on(run, name) if name == "critic" else []
     return f"{note} Targets: {found[-1].get('text', '')}." if found else note
+
+
+def said_of_decoder(run: RunFiles) -> str:
+    """How much of held-out pictures a decoder shows; empty without one."""
+    found = verdicts_on(run, "decoder")
+    return str(found[-1].get("text", "")) if found else ""
 
 
 def phase_rows(run: RunFiles, name: str) -> list[Json]:

@@ -79,7 +79,10 @@ def pack(run: Run, card: str, folder: Path) -> str:
             shutil.copyfile(run.path / name, target)
     (folder / CARD).write_text(card, encoding="utf-8")
     files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
+        name: {
+            "bytes": (folder / name).stat().st_size,
+            "sha256": file_digest(folder / name),
+        }
         for name in sorted({*names, CARD})
     }
     manifest = {"format": FORMAT, "version": VERSION, "files": files}
@@ -103,9 +106,10 @@ def read_manifest(folder: Path, digest: str | None = None) -> dict[str, dict[str
             f"{str(folder)!r} holds no {MANIFEST}; expected what `telos push` wrote."
         )
     _check_size(MANIFEST, path.stat().st_size)
-    if digest is not None and file_digest(path) != digest:
+    found = file_digest(path)
+    if digest is not None and found != digest:
         raise ValueError(
-            f"the parcel in {str(folder)!r} has the digest {file_digest(path)}, not {digest}; "
+            f"the parcel in {str(folder)!r} has the digest {found}, not {digest}; "
             "it is another version, or was changed. Nothing was taken from it."
         )
     content = load_json(path)
@@ -142,7 +146,10 @@ def unpack(parcel: Path, folder: Path, digest: str | None = None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Checked after copying: what is checked is what is kept.
         shutil.copyfile(source, target)
-        if target.stat().st_size != entry["bytes"] or file_digest(target) != entry["sha256"]:
+        if (
+            target.stat().st_size != entry["bytes"]
+            or file_digest(target) != entry["sha256"]
+        ):
             raise ValueError(
                 f"{name!r} is damaged: it is not the file that the manifest lists. "
                 "Fetch it again; nothing was kept."

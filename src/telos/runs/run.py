@@ -31,6 +31,7 @@ _CONTENT = (
     "decoder.safetensors",
     "diagnostics.json",
     "evaluations",
+    "features",
     "imagined.png",
     "metrics.jsonl",
     "model.json",

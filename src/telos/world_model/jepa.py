@@ -11,13 +11,14 @@ split into a slow and a fast part is ours (docs/decisions.md).
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from telos.data.actions import ActionScale
 from telos.perception.observation import ObservationEncoder
-from telos.perception.transforms import downsample
+from telos.perception.reduction import build_reduction
 from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
@@ -39,6 +40,7 @@ class JEPA(nn.Module):
     def __init__(self, config: JEPAConfig, action_scale: ActionScale) -> None:
         super().__init__()
         self.config, self.action_scale = config, action_scale
+        self.reduction = build_reduction(config.backbone)
         shapes = {n: self._seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history
@@ -62,14 +64,17 @@ class JEPA(nn.Module):
         return self.config.frame_skip
 
     def prepare(self, observation: Observation) -> Observation:
-        """Stored frames to what the network sees: images are averaged down."""
-        factor = self.config.backbone.downsample
+        """Stored frames to what the trained layers see: images are reduced."""
         return {
-            name: torch.from_numpy(downsample(observation[name].numpy(), factor))
+            name: torch.from_numpy(self.reduced(observation[name].numpy()))
             if len(shape) == 3
             else observation[name]
             for name, shape in self.config.streams.items()
         }
+
+    def reduced(self, pixels: np.ndarray) -> np.ndarray:
+        """Stored images (..., H, W, C) as trained layers see them: (..., h, w, F)."""
+        return self.reduction(pixels, self.head.weight.device)
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of stored frames (B, T, ...), newest last."""
@@ -272,12 +277,7 @@ class JEPA(nn.Module):
             )
 
     def _seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        factor = self.config.backbone.downsample
         if len(stored) == 3:
-            if stored[0] % factor or stored[1] % factor:
-                raise ValueError(
-                    f"images of {stored[0]} x {stored[1]} cannot be averaged in blocks "
-                    f"of {factor}; choose a factor that divides both sides"
-                )
-            return (stored[0] // factor, stored[1] // factor, stored[2])
+            height, width, colours = stored
+            return self.reduction.shape((height, width, colours))
         return stored
