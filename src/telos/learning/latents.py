@@ -27,14 +27,16 @@ and as what it is asked for."""
 def prepare_recording(model: JEPA, recording: Recording) -> Recording:
     """The same episodes with images reduced to what the trained layers see.
 
-    Images in memory are reduced now, those in a file whenever they are read.
+    Images in memory are reduced now, those in a file whenever they are read, and so are
+    all that a costly network has to see.
     """
     observations: dict[str, Frames] = {}
     for name, shape in model.config.streams.items():
         frames = recording.observations[name]
         if len(shape) == 3:
             reduced = MappedFrames(frames, model.reduced)
-            frames = np.asarray(reduced) if isinstance(frames, np.ndarray) else reduced
+            now = isinstance(frames, np.ndarray) and not model.reduction.costly
+            frames = np.asarray(reduced) if now else reduced
         observations[name] = frames
     return replace(recording, observations=observations)
 

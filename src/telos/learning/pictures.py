@@ -24,6 +24,8 @@ from telos.world_model import Decoder
 
 SHOWN_BYTES = 2**28
 """Bytes of pictures that are learned from at most; of more, an even share is taken."""
+FLAT = 1e-4
+"""Variance below which a pixel counts as still, levels 0 to 1: one in a hundred."""
 LARGEST, SMALLEST = 48, 16
 """Sides that pictures are averaged down to, pixels."""
 
@@ -120,8 +122,9 @@ class DecoderPhase:
         self._seed, self._part = seed, team.part(config.batch, "decoder.batch")
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.batch
+        self._spread = {}
         for name, pictures in shown.pictures.items():
-            mean = pictures.double().mean(0).div(255)
+            mean, self._spread[name] = moments(pictures)
             decoder.parts[name].mean.copy_(mean)  # type: ignore[union-attr]
 
     def parameters(self) -> list[nn.Parameter]:
@@ -133,25 +136,53 @@ class DecoderPhase:
         return {}
 
     def loss(self, step: int) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Squared error of the pictures in shares of what the mean picture leaves."""
+        """Squared errors of pixels, each divided by the pixel's standard deviation.
+
+        Small things that move cross many pixels, each of them seldom. Undivided, walls
+        that change from episode to episode take all of the loss; divided by variances,
+        small things do.
+        """
         rng = np.random.default_rng((self._seed, step, 11))
         rows = rng.integers(0, len(self.shown), self.config.batch)[self._part]
         latent = self.shown.latents[rows].to(_device(self.decoder))
-        left = {
-            name: remaining(seen, self.shown.pictures[name][rows], mean=part.mean)
-            for (name, part), seen in zip(
-                self.decoder.parts.items(), self.decoder(latent).values(), strict=True
-            )
+        errors, left = [], []
+        for name, seen in self.decoder(latent).items():
+            truth = self.shown.pictures[name][rows]
+            mean = self.decoder.parts[name].mean
+            spread = self._spread[name].to(seen.device)
+            error = (seen - unit(truth, seen.device)).square()
+            deviation = (spread + FLAT).sqrt()
+            errors.append((error / deviation).mean() / deviation.mean())
+            left.append(remaining(seen.detach(), truth, mean=mean))
+        return torch.stack(errors).mean(), {
+            "picture_skill": 1 - torch.stack(left).mean()
         }
-        loss = torch.stack(list(left.values())).mean()
-        return loss, {"picture_skill": 1 - loss.detach()}
+
+
+def unit(pictures: Tensor, device: torch.device) -> Tensor:
+    """Levels of 0 to 255 as 0 to 1."""
+    return pictures.to(device).float().div(255)
+
+
+def moments(pictures: UInt8[Tensor, "N H W C"]) -> tuple[Tensor, Tensor]:
+    """(H, W, C) mean and variance of every pixel, levels 0 to 1."""
+    here = pictures.device
+    total = torch.zeros(pictures.shape[1:], dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for part in pictures.split(1024):
+        levels = unit(part, here)
+        total += levels.sum(0)
+        squares += levels.square().sum(0)
+    mean = total / len(pictures)
+    spread = (squares / len(pictures) - mean.square()).clamp_min(0)
+    return mean.float(), spread.float()
 
 
 def remaining(
     seen: Float[Tensor, "n H W C"], truth: UInt8[Tensor, "n H W C"], mean: Tensor
 ) -> Float[Tensor, ""]:
     """Share of the variation that a decoder leaves; 1 for the mean picture."""
-    wanted = truth.to(seen.device).float().div(255)
+    wanted = unit(truth, seen.device)
     spread = (wanted - mean).square().mean().clamp_min(1e-12)
     return (seen - wanted).square().mean() / spread
 

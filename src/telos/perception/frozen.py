@@ -80,7 +80,7 @@ class FrozenEncoder:
         """Resized and normalised as the network was trained."""
         wanted = self.checkpoint.preprocessing
         colours = np.broadcast_to(images, (*images.shape[:-1], 3))
-        resized = torch.from_numpy(resize(np.ascontiguousarray(colours), wanted.size))
+        resized = torch.from_numpy(resize(np.array(colours), wanted.size))
         levels = wanted.scale * resized.permute(0, 3, 1, 2).float()
         mean, std = (torch.tensor(v)[:, None, None] for v in (wanted.mean, wanted.std))
         return (levels - mean) / std

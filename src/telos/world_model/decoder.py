@@ -5,9 +5,13 @@ trained after everything else, on latents that stay as they are, so that people 
 at what was imagined. Whatever a latent does not hold is missing in its picture, and
 whatever the picture lacks the latent may hold all the same.
 
-Patches share one network and differ by what is learned of their places: a small form of
-the broadcast decoder of Watters et al. 2019, "Spatial Broadcast Decoder" (1901.07017),
-section 2.
+A picture is the mean picture, what is added to its patches (walls, shadows), and a few
+soft spots whose places are read off the latent (things that move): a keypoint encoder
+backwards. Spots localise small things after a few hundred steps, where patches alone
+need many thousands (docs/experiments.md).
+
+Source: landmarks drawn as spots, Jakab et al. 2018, "Unsupervised Learning of Object
+Landmarks through Conditional Image Generation" (1806.07823), section 3.1.
 """
 
 from __future__ import annotations
@@ -26,6 +30,12 @@ from telos.config import file_digest
 from telos.runs import Run, load_tensors, save_tensors
 
 FILE = "decoder.safetensors"
+SPOTS = 16
+PATCH_NUMBERS = 16
+"""What the latent tells each patch."""
+WIDE = -1.0
+"""Logarithm of a spot's first radius; sides of pictures are 2 long. A wide spot reaches
+what it shall draw; it becomes narrow later."""
 Shape = tuple[int, int, int]
 
 
@@ -35,27 +45,42 @@ class PictureDecoder(nn.Module):
     Args:
         latent_dim: D.
         shape: (H, W, C) of a picture, any sides.
-        width: Hidden units of a patch.
+        width: Hidden units.
         patch: Side of a patch.
     """
 
     mean: Tensor
+    across: Tensor
+    down: Tensor
 
     def __init__(self, latent_dim: int, shape: Shape, width: int, patch: int) -> None:
         super().__init__()
         self.shape, self.patch = shape, patch
         height, breadth, colours = shape
         self.rows, self.columns = -(-height // patch), -(-breadth // patch)
-        self.latent = nn.Linear(latent_dim, width)
-        self.place = nn.Parameter(torch.randn(self.rows * self.columns, width))
-        self.hidden = nn.Linear(width, width)
+        places = self.rows * self.columns
+        self.trunk = nn.Sequential(
+            nn.Linear(latent_dim, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
+        self.told = nn.Linear(width, places * PATCH_NUMBERS)
+        self.hidden = nn.Linear(PATCH_NUMBERS, width)
+        self.place = nn.Parameter(torch.randn(places, width))
         self.out = nn.Linear(width, patch * patch * colours)
+        self.spots = nn.Linear(width, SPOTS * (2 + colours))
+        self.home = nn.Parameter(0.3 * torch.randn(SPOTS, 2))
+        self.radius = nn.Parameter(torch.full((SPOTS, 1), WIDE))
         self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("across", torch.linspace(-1, 1, breadth))
+        self.register_buffer("down", torch.linspace(-1, 1, height))
 
     def forward(self, latent: Float[Tensor, "n D"]) -> Float[Tensor, "n H W C"]:
         """Pictures, 0 black to 1 full; values beyond are not cut off."""
-        hidden = silu(self.latent(latent)[:, None] + self.place)
-        patches = self.out(silu(self.hidden(hidden)))
+        read = self.trunk(latent)
+        return self.mean + self._patches(read) + self._spots(read)
+
+    def _patches(self, read: Float[Tensor, "n F"]) -> Float[Tensor, "n H W C"]:
+        told = self.told(read).unflatten(1, (-1, PATCH_NUMBERS))
+        patches = self.out(silu(self.hidden(told) + self.place))
         image = rearrange(
             patches,
             "n (h w) (p q c) -> n (h p) (w q) c",
@@ -63,7 +88,15 @@ class PictureDecoder(nn.Module):
             p=self.patch,
             q=self.patch,
         )
-        return self.mean + image[:, : self.shape[0], : self.shape[1]]
+        return image[:, : self.shape[0], : self.shape[1]]
+
+    def _spots(self, read: Float[Tensor, "n F"]) -> Float[Tensor, "n H W C"]:
+        spots = self.spots(read).unflatten(1, (SPOTS, -1))
+        x, y = (self.home + spots[..., :2]).unsqueeze(-1).unbind(-2)
+        radius = self.radius.exp()
+        across = torch.exp(-0.5 * ((self.across - x) / radius).square())
+        down = torch.exp(-0.5 * ((self.down - y) / radius).square())
+        return torch.einsum("nsh,nsw,nsc->nhwc", down, across, spots[..., 2:])
 
 
 class Decoder(nn.Module):
