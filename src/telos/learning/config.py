@@ -149,13 +149,13 @@ class DecoderConfig:
     """Pictures of latents for people, on frozen latents and after everything else."""
 
     steps: int = 2000
-    batch: int = 256
-    """Frames."""
-    width: int = 256
+    batch: int = 32
+    """Frames; small, because many steps teach more than large batches."""
+    width: int = 128
     patch: int = 4
     """Side of the squares that a picture is put together from."""
     optimiser: OptimiserConfig = OptimiserConfig(
-        learning_rate=2e-3, weight_decay=1e-4, clip=10.0
+        learning_rate=5e-3, weight_decay=1e-4, clip=10.0
     )
 
 

@@ -59,9 +59,7 @@ class PictureDecoder(nn.Module):
         height, breadth, colours = shape
         self.rows, self.columns = -(-height // patch), -(-breadth // patch)
         places = self.rows * self.columns
-        self.trunk = nn.Sequential(
-            nn.Linear(latent_dim, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
+        self.trunk, self.mover = _trunk(latent_dim, width), _trunk(latent_dim, width)
         self.told = nn.Linear(width, places * PATCH_NUMBERS)
         self.hidden = nn.Linear(PATCH_NUMBERS, width)
         self.place = nn.Parameter(torch.randn(places, width))
@@ -69,14 +67,17 @@ class PictureDecoder(nn.Module):
         self.spots = nn.Linear(width, SPOTS * (2 + colours))
         self.home = nn.Parameter(0.3 * torch.randn(SPOTS, 2))
         self.radius = nn.Parameter(torch.full((SPOTS, 1), WIDE))
+        # All but the spots begin with the mean picture, and not with noise around it.
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("across", torch.linspace(-1, 1, breadth))
         self.register_buffer("down", torch.linspace(-1, 1, height))
 
     def forward(self, latent: Float[Tensor, "n D"]) -> Float[Tensor, "n H W C"]:
         """Pictures, 0 black to 1 full; values beyond are not cut off."""
-        read = self.trunk(latent)
-        return self.mean + self._patches(read) + self._spots(read)
+        patches = self._patches(self.trunk(latent))
+        return self.mean + patches + self._spots(self.mover(latent))
 
     def _patches(self, read: Float[Tensor, "n F"]) -> Float[Tensor, "n H W C"]:
         told = self.told(read).unflatten(1, (-1, PATCH_NUMBERS))
@@ -99,13 +100,19 @@ class PictureDecoder(nn.Module):
         return torch.einsum("nsh,nsw,nsc->nhwc", down, across, spots[..., 2:])
 
 
+def _trunk(latent_dim: int, width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(latent_dim, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+    )
+
+
 class Decoder(nn.Module):
     """Latents to the pictures of every image stream.
 
     Args:
         latent_dim: D.
         shapes: (H, W, C) of each stream's pictures.
-        width: Hidden units of a patch.
+        width: Hidden units.
         patch: Side of a patch.
 
     Raises:
@@ -116,7 +123,7 @@ class Decoder(nn.Module):
         self,
         latent_dim: int,
         shapes: Mapping[str, Shape],
-        width: int = 256,
+        width: int = 128,
         patch: int = 4,
     ) -> None:
         super().__init__()
