@@ -125,7 +125,7 @@ class DecoderPhase:
         self._spread = {}
         for name, pictures in shown.pictures.items():
             mean, self._spread[name] = moments(pictures)
-            decoder.parts[name].mean.copy_(mean)  # type: ignore[union-attr]
+            decoder.part(name).mean.copy_(mean)
 
     def parameters(self) -> list[nn.Parameter]:
         """The decoder's alone."""
@@ -148,7 +148,7 @@ class DecoderPhase:
         errors, left = [], []
         for name, seen in self.decoder(latent).items():
             truth = self.shown.pictures[name][rows]
-            mean = self.decoder.parts[name].mean
+            mean = self.decoder.part(name).mean
             spread = self._spread[name].to(seen.device)
             error = (seen - unit(truth, seen.device)).square()
             deviation = (spread + FLAT).sqrt()
@@ -192,10 +192,9 @@ def picture_skill(decoder: Decoder, shown: Shown, most: int = 4096) -> float:
     """Share of the variation of pictures that is shown; 0 for the mean picture."""
     rows = torch.linspace(0, len(shown) - 1, min(most, len(shown))).long()
     latent = shown.latents[rows].to(_device(decoder))
-    parts = zip(decoder.parts.items(), decoder(latent).values(), strict=True)
     left = [
-        remaining(seen, shown.pictures[name][rows], mean=part.mean)
-        for (name, part), seen in parts
+        remaining(seen, shown.pictures[name][rows], mean=decoder.part(name).mean)
+        for name, seen in decoder(latent).items()
     ]
     return 1 - float(torch.stack(left).mean())
 

@@ -144,10 +144,16 @@ class Decoder(nn.Module):
         """(n, H, W, C) pictures of each stream, 0 to 1."""
         return {name: part(latent) for name, part in self.parts.items()}
 
+    def part(self, stream: str) -> PictureDecoder:
+        """What draws one stream."""
+        part = self.parts[stream]
+        assert isinstance(part, PictureDecoder)
+        return part
+
     @torch.no_grad()
     def pictures(self, latent: Float[Tensor, "*b D"], stream: str) -> np.ndarray:
         """(*b, H, W, C) uint8 of one stream; a grey image three times over."""
-        seen = self.parts[stream](latent.flatten(0, -2).float())
+        seen = self.part(stream)(latent.flatten(0, -2).float())
         levels = (255 * seen.clamp(0, 1)).round().to(torch.uint8)
         if levels.shape[-1] == 1:
             levels = levels.expand(*levels.shape[:-1], 3)
@@ -155,7 +161,7 @@ class Decoder(nn.Module):
 
     def description(self) -> dict[str, Any]:
         """What rebuilds the network, as plain data."""
-        shapes = {name: list(part.shape) for name, part in self.parts.items()}
+        shapes = {name: list(self.part(name).shape) for name in self.parts}
         return {
             "latent_dim": self.latent_dim,
             "shapes": shapes,
