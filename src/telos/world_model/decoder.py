@@ -7,8 +7,8 @@ whatever the picture lacks the latent may hold all the same.
 
 A picture is the mean picture, what is added to its patches (walls, shadows), and a few
 soft spots whose places are read off the latent (things that move): a keypoint encoder
-backwards. Spots localise small things after a few hundred steps, where patches alone
-need many thousands (docs/experiments.md).
+backwards. On pictures of a lone dot, spots localise it after a few hundred steps, where
+patches alone need many times as many (docs/experiments.md).
 
 Source: landmarks drawn as spots, Jakab et al. 2018, "Unsupervised Learning of Object
 Landmarks through Conditional Image Generation" (1806.07823), section 3.1.
