@@ -2,12 +2,17 @@
 
     python benchmarks/streaming.py
 
-Cuts windows of the smallest recipe's first phase from memory, from the file, and from
-the file by a thread that works ahead; all beside what the model consumes, measured in
-turn in one run. Then the peak of a process that streams, for a small and a large
-recording, and the rate of two processes beside that of one. Writes
-results/streaming.json. `--gib` sets the pixels of the large recording; on the disk they
-take about a twentieth.
+Cuts windows of the smallest recipe's first phase from memory, from a scratch, from the
+file, and from the file by a thread that works ahead; all beside what the model
+consumes, measured in turn in one run. Then the peaks of two whole trainings with a
+scratch, few steps of each phase, from a small and a large recording of noise, which
+does not compress; and the rate of two processes beside that of one. Writes
+results/streaming.json. `--large` makes the large recording 20 GiB instead of 2, and
+needs 30 GiB of disk.
+
+Memory is what belongs to the process alone (RssAnon of /proc/PID/status), looked at
+fifty times a second. Pages of mapped files are left out: they are copies of what lies
+on the disk, which the system drops when it needs the room.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ from telos.collect import collect
 from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
 from telos.data.schema import create_datasets, dataset
+from telos.data.scratch import MEMORY, Room, Scratch
 from telos.data.store import EpisodeFile
 from telos.envs import make_world
 from telos.envs.world import WorldSpec
@@ -39,15 +45,17 @@ from telos.learning.modules import Modules, build_modules
 from telos.learning.recipes import recipe
 from telos.learning.representation import RepresentationPhase
 from telos.learning.training import representation_phase, split_episodes
-from telos.runtime import choose_runtime, peak_memory_bytes
+from telos.runtime import choose_runtime
 
 EPISODES, STEPS = 80, 99
 """So that an episode has whole chunks of frames."""
 FRAME_BYTES = 64 * 64 * 3
-SMALL_GIB = 0.1
+SMALL_GIB, MEDIUM_GIB, LARGE_GIB = 0.1, 2.0, 20.0
 ROUNDS, BATCHES = 5, 8
 """Rounds in which everything is measured in turn, and batches of each round."""
-PEAK_STEPS = 12
+EFFORT = "0.004"
+"""Of the trainings whose peaks are measured: about ten steps of a phase."""
+LOOK_SECONDS = 0.02
 WANTED = 10.0
 """Times as many windows as the model consumes."""
 
@@ -55,38 +63,47 @@ WANTED = 10.0
 def main() -> None:
     """Measure and write the table."""
     options = parsed()
-    if options.peak_of is not None:
-        print(peak_of(options.peak_of))
-        return
     if options.share_of is not None:
         print_rate(options.share_of)
         return
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        small = recorded(Path(folder) / "small.h5", SMALL_GIB)
-        rows = [*rates(small), *peaks(small, Path(folder), options.gib)]
-        rows += processes(small)
+        path = recorded(Path(folder) / "rooms.h5", SMALL_GIB)
+        rows = [*rates(path), *processes(path)]
+        gib = LARGE_GIB if options.large else MEDIUM_GIB
+        rows += peaks(Path(folder), (SMALL_GIB, gib))
     print(write_result("streaming", time.monotonic() - started, rows))
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gib", type=float, default=20.0)
+    parser.add_argument("--large", action="store_true", help="20 GiB instead of 2")
     parser.add_argument("--folder", type=Path, default=None)
-    for name in ("--peak-of", "--share-of"):
-        parser.add_argument(name, type=Path, help="used by this script itself")
+    parser.add_argument("--share-of", type=Path, help="used by this script itself")
     return parser.parse_args()
 
 
-def recorded(path: Path, gib: float) -> Path:
-    """Two rooms, repeated until there are so many pixels."""
+def recorded(path: Path, gib: float, *, noisy: bool = False) -> Path:
+    """Two rooms, repeated until there are so many pixels, as they are or in noise."""
     world = make_world("two-rooms", num_envs=16)
     first = path.with_suffix(".first.h5")
     collect(world, world.behaviour("mixed"), first, episodes=EPISODES, steps=STEPS)
+    if noisy:
+        make_noisy(first)
     times = round(gib * 2**30 / (FRAME_BYTES * EPISODES * (STEPS + 1)))
     with h5py.File(first, "r") as source, h5py.File(path, "w") as file:
         repeat(source, file, EpisodeFile(first).spec, max(1, times))
+    first.unlink()
     return path
+
+
+def make_noisy(path: Path) -> None:
+    """Add noise to every pixel, in place."""
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "r+") as file:
+        pixels = dataset(file, "observations/pixels")
+        noise = rng.integers(0, 64, pixels.shape, dtype=np.uint8)
+        pixels[:] = pixels[:] // 2 + noise
 
 
 def repeat(source: h5py.File, file: h5py.File, spec: WorldSpec, times: int) -> None:
@@ -126,10 +143,10 @@ def settings_of(file: EpisodeFile) -> TrainConfig:
 
 
 def phase_on(
-    recording: Recording, config: TrainConfig, *, in_memory: bool
+    recording: Recording, config: TrainConfig, room: Room | None
 ) -> tuple[RepresentationPhase, Modules]:
     modules = build_modules(config, recording)
-    sides = split_episodes(config, modules.model, recording, in_memory=in_memory)
+    sides = split_episodes(config, modules.model, recording, room=room)
     return representation_phase(config, modules, sides.train), modules
 
 
@@ -137,13 +154,16 @@ def rates(path: Path) -> list[dict]:
     """Windows per second of each way, in turn, and of the model."""
     file, runtime = EpisodeFile(path), choose_runtime()
     config = settings_of(file)
-    memory, _ = phase_on(file.stream(), config, in_memory=True)
-    stored, _ = phase_on(file.stream(), config, in_memory=False)
+    memory, _ = phase_on(file.stream(), config, MEMORY)
+    scratch, _ = phase_on(file.stream(), config, Scratch(path.parent))
+    stored, _ = phase_on(file.stream(), config, None)
     end = 10**6
     ways: dict[str, Callable[[int], object]] = {
         "windows, from memory": memory.sampler.batch,
+        "windows, from a scratch": scratch.sampler.batch,
         "windows, from the file": stored.sampler.batch,
         "training, frames in memory": stepping(memory, runtime),
+        "training, frames in a scratch": stepping(scratch, runtime),
         "training, frames in the file": stepping(stored, runtime),
     }
     with Prefetch(stored.sampler.batch, end=end) as ahead:
@@ -155,17 +175,22 @@ def rates(path: Path) -> list[dict]:
     found = {name: windows / value for name, value in seconds.items()}
     model = found["training, frames in memory"]
     rows = [row(name, value, "windows/s") for name, value in sorted(found.items())]
-    sampling = found["windows, from the file"] / model
+    sampling = found["windows, from a scratch"] / model
     rows.append(
         row(
-            "windows from the file, beside what the model consumes",
+            "windows from a scratch, beside what the model consumes",
             sampling,
             "times",
             target=f">= {WANTED:g}",
             met=sampling >= WANTED,
         )
     )
-    for name in ("frames in the file", "frames in the file, read ahead"):
+    straight = found["windows, from the file"] / model
+    rows.append(
+        row("windows from the file, beside what the model consumes", straight, "times")
+    )
+    ways_to_read = ("a scratch", "the file", "the file, read ahead")
+    for name in (f"frames in {way}" for way in ways_to_read):
         share = found[f"training, {name}"] / model
         rows.append(row(f"speed beside frames in memory: {name}", share, "share"))
     return rows
@@ -197,36 +222,43 @@ def in_turn(ways: dict[str, Callable[[int], object]]) -> dict[str, float]:
 # --- memory
 
 
-def peaks(small: Path, folder: Path, gib: float) -> list[dict]:
-    """Peaks of processes of their own that train from a small and a large file."""
-    large = recorded(folder / "large.h5", gib)
-    found = [
-        int(subprocess.run(command("--peak-of", path), check=True, stdout=-1).stdout)
-        for path in (small, large)
-    ]
-    sizes = (SMALL_GIB, gib)
-    rows = [
-        row(f"peak memory, {size:g} GiB of pixels in the file", peak / 2**20, "MiB")
-        for size, peak in zip(sizes, found, strict=True)
-    ]
+def peaks(folder: Path, sizes: tuple[float, float]) -> list[dict]:
+    """Peaks of trainings from a small and a large file, each a process of its own."""
+    rows, found = [], []
+    for gib in sizes:
+        path = recorded(folder / "noisy.h5", gib, noisy=True)
+        peak, seconds = peak_of(path)
+        found.append(peak)
+        what = f"{gib:g} GiB of noise ({path.stat().st_size / 2**30:.3g} GiB of disk)"
+        rows.append(row(f"peak memory, {what}", peak / 2**20, "MiB"))
+        rows.append(row(f"whole training with few steps, {gib:g} GiB", seconds, "s"))
+        path.unlink()
     growth = found[1] / found[0]
     return [*rows, limit_row("peak of the large one, small = 1", growth, "times", 1.1)]
 
 
-def command(option: str, path: Path) -> list[str]:
-    return [sys.executable, __file__, option, str(path)]
+def peak_of(path: Path) -> tuple[int, float]:
+    """Peak bytes and seconds of `telos train` with all phases and read-outs."""
+    run = path.with_suffix("")
+    arguments = ["--out", str(run), "--frames", "scratch", "--effort", EFFORT]
+    arguments += ["--critic", "paths", "--overwrite", "--quiet"]
+    command = [sys.executable, "-m", "telos", "train", str(path), *arguments]
+    began, peak = time.perf_counter(), 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, own_bytes(process.pid))
+            time.sleep(LOOK_SECONDS)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed")
+    return peak, time.perf_counter() - began
 
 
-def peak_of(path: Path) -> int:
-    """Peak bytes after steps of the first phase, frames in the file."""
-    file, runtime = EpisodeFile(path), choose_runtime()
-    config = settings_of(file)
-    phase, _ = phase_on(file.stream(), config, in_memory=False)
-    optimiser = make_optimiser(phase)
-    with phase.reading_ahead():
-        for step in range(PEAK_STEPS):
-            train_step(phase, optimiser, step, runtime)
-    return peak_memory_bytes()
+def own_bytes(pid: int) -> int:
+    """Memory that a process shares with no file; 0 once it has ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return 1024 * int(line.split()[1])
+    return 0
 
 
 # --- processes

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from telos.evaluation.protocol import load_protocol
+
 
 def telos(*order: str) -> None:
     """Run a verb in the environment of this script."""
@@ -32,11 +34,18 @@ def learn(data: Path, run: Path, *options: str) -> Path:
     return run
 
 
-def evaluate(run: Path, protocol: str, num_envs: int) -> dict[str, Any]:
-    """The evaluation of a run; measured once."""
-    path = run / "evaluations" / protocol / "evaluation.json"
+def evaluate(
+    run: Path, protocol: str, num_envs: int, episodes: int | None = None
+) -> dict[str, Any]:
+    """The evaluation of a run over so many episodes; measured once."""
+    usual = load_protocol(protocol).episodes
+    other = episodes not in (None, usual)
+    name = f"{protocol}-{episodes}-episodes" if other else protocol
+    path = run / "evaluations" / name / "evaluation.json"
     if not path.exists():
-        telos("evaluate", str(run), "--protocol", protocol, "--num-envs", str(num_envs))
+        more = ("--episodes", str(episodes)) if other else ()
+        order = ("evaluate", str(run), "--protocol", protocol, *more)
+        telos(*order, "--num-envs", str(num_envs))
     return json.loads(path.read_text())
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from telos.actor import ICEM, ICEMConfig
+from telos.actor import ICEM, Follow, ICEMConfig, SearchConfig
 from telos.agent import Agent
 from telos.configurator import Configuration
 from telos.cost import Effort, GoalReadout, KeepOutDisc, identity_readout
@@ -294,3 +294,21 @@ def test_configured_by_a_task():
     assert {
         rail.name: rail.digest for rail in agent.guardrails
     } == configuration.digests
+
+
+def test_plans_begin_with_what_is_proposed_for_the_goal():
+    asked = []
+
+    def propose(dynamics, state, goal):
+        asked.append((state[:, -1].clone(), goal.clone()))
+        towards = (goal - state[:, -1]).clamp(-1, 1)
+        return towards[:, None].expand(-1, 12, -1)
+
+    planner = Follow(SearchConfig(horizon=12))
+    by_habit = drive(make_agent(planner=planner, propose=propose), [0, 1], 20)
+    assert np.linalg.norm(by_habit[:, -1] - GOAL, axis=-1).max() < 0.1
+    assert len(asked) == 20
+    assert np.allclose(asked[3][0], by_habit[:, 3])
+    assert np.allclose(asked[3][1], GOAL)
+    resting = drive(make_agent(planner=planner), [0, 1], 20)
+    assert (resting == 0).all()

@@ -246,3 +246,26 @@ def test_each_process_of_a_team_has_a_gpu_of_its_own(monkeypatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(ValueError, match="'cuda:2' is not here.*no more processes"):
         choose_runtime("auto", "float32")
+
+
+FREED = """
+import numpy as np
+from pathlib import Path
+from telos.runtime import _counted, _keep_freed_memory, return_freed_memory
+
+status = Path("/proc/self/status")
+_keep_freed_memory()
+blocks = [np.ones(2**17) for _ in range(128)]
+last = np.ones(2**10)
+del blocks
+kept = _counted(status, "RssAnon")
+return_freed_memory()
+print((kept - _counted(status, "RssAnon")) // 2**20)
+"""
+"""Frees 128 MiB below something that stays."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux and glibc")
+def test_freed_memory_is_kept_until_it_is_returned() -> None:
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True)
+    assert int(done.stdout) > 100, done.stderr

@@ -117,6 +117,19 @@ def _keep_freed_memory() -> str:
     return "freed memory is kept" if all(done) else "system default (mallopt refused)"
 
 
+def return_freed_memory() -> None:
+    """Return to the system what is freed, after work that others will not repeat.
+
+    Freed memory is kept for what needs as much again. Where one kind of work ends, the
+    holes it leaves fit nothing that follows, and the peak would be the sum of both.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return  # no glibc: freed memory is not kept either
+    trim(0)
+
+
 def _choose_device(device: str) -> tuple[str, str]:
     import torch
 

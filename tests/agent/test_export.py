@@ -25,8 +25,9 @@ from telos.agent import export as exporting
 from telos.agent import load_agent
 from telos.agent.export import export_model
 from telos.cli.main import main
+from telos.perception import BackboneConfig
 from telos.perception.transforms import downsample
-from telos.world_model import JEPA, PredictorConfig
+from telos.world_model import JEPA, PredictorConfig, fitted
 from telos.world_model.exporting import Encode, Rollout, averaged
 
 
@@ -158,6 +159,39 @@ def test_every_predictor_can_be_exported(kind: str) -> None:
     expected = model.rollout(latent[:, None], actions[:, None]).states[:, 0, 0]
     found = program.module()(latent, actions)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_model_of_tokens_can_be_exported() -> None:
+    config = fitted(
+        tiny_model(
+            token_dim=3,
+            backbone=BackboneConfig(kind="vit-tokens", channels=8, patch=8),
+            predictor=PredictorConfig(kind="tokens", width=8, depth=1),
+        ),
+        {"pixels": (32, 32, 3)},
+        2,
+    )
+    torch.manual_seed(0)
+    model = JEPA(config, _scale(2)).eval().requires_grad_(False)
+    for weight in model.predictor.parameters():
+        weight.add_(0.2 * torch.randn(weight.shape))  # away from predicting no change
+    batch = torch.export.Dim("batch")
+    frames, actions = torch.from_numpy(dots(5)[0])[:, None], torch.rand(5, 3, 2)
+    latent = model.encode({"pixels": frames})
+    encode = torch.export.export(
+        Encode(model).eval(), (frames[:3],), dynamic_shapes=(({0: batch},),)
+    )
+    close = {"atol": 1e-5, "rtol": 1e-4}
+    torch.testing.assert_close(encode.module()(frames), latent[:, -1], **close)
+    rollout = torch.export.export(
+        Rollout(model).eval(),
+        (latent[:3, -1], actions[:3]),
+        dynamic_shapes=({0: batch}, {0: batch}),
+    )
+    expected = model.rollout(latent, actions[:, None]).states[:, 0, 0]
+    found = rollout.module()(latent[:, -1], actions)
+    torch.testing.assert_close(found, expected, **close)
+    assert (expected[:, -1] - expected[:, 0]).abs().max() > 1e-3
 
 
 def test_frames_are_encoded_with_their_history() -> None:

@@ -149,6 +149,71 @@ def test_observations_that_do_not_fit_are_refused(demo: Path, tmp_path: Path) ->
         read_frames(str(tmp_path / "none.png"), images)
 
 
+def blocks(size: tuple[int, int], factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture, and the same with ``factor`` pixels of noise for each of its own."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(20, 236, (*size, 3))
+    noise = rng.integers(-9, 10, (*size, factor * factor // 2, 3))
+    # Noise and its mirror image: every block has the mean of its pixel exactly.
+    block = np.concatenate([noise, -noise], axis=2).reshape(*size, factor, factor, 3)
+    large = (small[:, :, None, None] + block).transpose(0, 2, 1, 3, 4)
+    large = large.reshape(size[0] * factor, size[1] * factor, 3)
+    return small.astype(np.uint8), large.astype(np.uint8)
+
+
+def seeing_size(*shape: int) -> Seen:
+    return Seen(streams={"pixels": StreamSpec(shape=shape, dtype="uint8")}, resize=True)
+
+
+def test_larger_pictures_are_averaged_where_that_is_asked_for(tmp_path: Path) -> None:
+    small, large = blocks((24, 32), 4)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    np.savez(tmp_path / "large.npz", pixels=np.stack([large, large]))
+    seen = seeing_size(24, 32, 3)
+    for name in ("large.png", "large.npz"):
+        found = read_frames(str(tmp_path / name), seen)[-1]["pixels"]
+        np.testing.assert_array_equal(found[0], small)
+        with pytest.raises(ValueError, match="128 x 96 pixels; .* 32 x 24: .*--resize"):
+            read_frames(str(tmp_path / name), replace(seen, resize=False))
+
+
+def test_grey_pictures_stay_grey_when_they_are_averaged(tmp_path: Path) -> None:
+    small, large = blocks((8, 8), 2)
+    Image.fromarray(large[..., 0]).save(tmp_path / "large.png")
+    (found,) = read_frames(str(tmp_path / "large.png"), seeing_size(8, 8, 1))
+    np.testing.assert_array_equal(found["pixels"], small[None, ..., :1])
+
+
+def test_frames_of_the_right_size_are_the_same_with_and_without(tmp_path: Path) -> None:
+    path, seen = str(picture(tmp_path / "now.png")), seeing_size(32, 32, 3)
+    (asked,) = read_frames(path, seen)
+    (plain,) = read_frames(path, replace(seen, resize=False))
+    np.testing.assert_array_equal(plain["pixels"], asked["pixels"])
+
+
+@pytest.mark.parametrize(
+    ("size", "sees", "words"),
+    [
+        ((64, 48), (32, 32), "would distort"),
+        ((64, 66), (64, 64), "would distort"),
+        ((16, 16), (32, 32), "fewer than the run sees"),
+        ((64, 16), (32, 32), "fewer than the run sees"),
+    ],
+)
+def test_pictures_that_resizing_would_spoil(size, sees, words, tmp_path: Path) -> None:
+    path = tmp_path / "goal.png"
+    Image.fromarray(np.zeros((*size, 3), np.uint8)).save(path)
+    with pytest.raises(ValueError, match=words):
+        read_frames(str(path), seeing_size(*sees, 3))
+
+
+def test_an_aspect_may_be_off_by_what_rounding_makes(tmp_path: Path) -> None:
+    path = tmp_path / "goal.png"
+    Image.fromarray(np.full((1080, 1920, 3), 7, np.uint8)).save(path)
+    (found,) = read_frames(str(path), seeing_size(96, 171, 3))
+    assert (found["pixels"] == 7).all()
+
+
 # --- goals
 
 
@@ -318,6 +383,28 @@ def test_an_image_is_enough_for_a_run_that_sees_images(
     assert "1 of the 2 frames" in out
     assert out.count("->") == 4
     assert plan_verb.run(replace(command, observation=str(now)))["actions"]
+
+
+def test_the_plan_verb_makes_larger_pictures_as_small_as_the_run_sees(
+    seeing: Path, tmp_path: Path, capsys
+) -> None:
+    names = [str(picture(tmp_path / f"{n}.png", n)) for n in range(2)]
+    large = [str(enlarged(Path(name))) for name in names]
+    order = ["plan", str(seeing), "--json", "--agent", *SETTINGS]
+    plans = []
+    for (now, goal), more in ((names, ()), (large, ("--resize",))):
+        assert main([*order, "--observation", now, "--goal", goal, *more]) == 0
+        plans.append(json.loads(capsys.readouterr().out))
+    assert plans[0]["actions"] == plans[1]["actions"]
+    assert main([*order, "--observation", names[0], "--goal", large[1]]) == 2
+    assert "telos plan --resize" in capsys.readouterr().err
+
+
+def enlarged(path: Path) -> Path:
+    """The same picture with four equal pixels for each."""
+    pixels = np.asarray(Image.open(path)).repeat(2, axis=0).repeat(2, axis=1)
+    Image.fromarray(pixels).save(path.with_stem(f"{path.stem}-large"))
+    return path.with_stem(f"{path.stem}-large")
 
 
 def test_frames_from_before_are_seen_together_with_the_newest(

@@ -26,7 +26,7 @@ def test_a_dataset_of_lerobot_becomes_a_file(
     result = json.loads(capsys.readouterr().out)
     file = EpisodeFile(out)
     assert (result["format"], result["episodes"]) == ("lerobot-v3.0", 3)
-    assert result["digest"] == file.digest
+    assert (result["digest"], result["bounds"]) == (file.digest, "convention")
     assert result["imported"]["episodes"] == 3
     assert file.spec.streams["pixels_top"].shape == (32, 32, 3)
     assert {n: file.spec.options[n] for n in ("shift", "every", "fps", "source")} == {
@@ -39,7 +39,9 @@ def test_a_dataset_of_lerobot_becomes_a_file(
     assert "--overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--streams", "state"]) == 0
     assert list(EpisodeFile(out).spec.streams) == ["state"]
-    assert "next: telos inspect" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "bounds of actions: [-1, 1]" in told
+    assert "next: telos inspect" in told
     assert main(["inspect", str(out)]) == 0
 
 

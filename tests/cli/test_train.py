@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.learning.worlds import write_walks
+from tests.learning.worlds import write_moving_dots, write_walks
 
 from telos.cli.main import INTERRUPTED, OK, USER_ERROR, main
 from telos.runs import Run
@@ -60,6 +60,14 @@ def test_no_file_and_missing_files_are_refused(capsys, tmp_path) -> None:
             ["critic.form", "'auto', 'paths', 'expectile', 'quasimetric'"],
         ),
         (["--anti-collapse", "no"], ["anti_collapse", "'vicreg', 'sigreg', 'none'"]),
+        (
+            ["--predictor", "tokens"],
+            ["state is one vector", "backbone vit-tokens", "or another predictor"],
+        ),
+        (
+            ["--predictor", "tokens", "--backbone", "vit-tokens"],
+            ["cuts images into patches", "['state'] without images"],
+        ),
         (["--streams", "sound"], ["['sound'] are not recorded", "['state']"]),
         (["--effort", "0"], ["effort is 0"]),
         (["--history", "0"], ["history is 0, expected at least 1"]),
@@ -161,6 +169,32 @@ def test_json_of_a_training_is_clean(episodes, tmp_path, capsys) -> None:
     result = json.loads(capsys.readouterr().out)
     assert result["run"] == str(out)
     assert result["verdicts"]["representation"]["name"]
+
+
+def test_keypoints_give_no_tokens_to_mix(tmp_path, capsys) -> None:
+    data = write_moving_dots(tmp_path / "dots.h5")
+    options = ["--backbone", "keypoints", "--predictor", "tokens"]
+    message = refused(capsys, data, "--out", tmp_path / "run", *options)
+    assert "this state is one vector; use the backbone vit-tokens" in message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_patch_tokens_are_trained_stored_and_exported(tmp_path, capsys) -> None:
+    """One dial sizes both parts; the program that is exported is checked inside."""
+    data = write_moving_dots(tmp_path / "dots.h5")
+    out = tmp_path / "run"
+    tokens = ["--backbone", "vit-tokens", "--predictor", "tokens"]
+    args = ["train", str(data), "--out", str(out), *tokens, "--effort", "0.001"]
+    assert main([*args, "--json"]) == OK
+    result = json.loads(capsys.readouterr().out)
+    assert result["readout_error_median"]["place"] < 1.0
+    model = Run.open(out).config_dict()["model"]
+    assert (model["state_dim"], model["token_dim"]) == (2 * 2 * 16, 16)
+    exported = tmp_path / "programs"
+    args = ["export-model", str(out), "--out", str(exported), "--horizon", "3"]
+    assert main([*args, "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["latent"] == 2 * 2 * 16 + 16
 
 
 def start(*args: object) -> subprocess.Popen:

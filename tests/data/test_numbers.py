@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.data.worlds import SIZE, drift_spec, make_episode
 
@@ -162,6 +162,48 @@ def test_action_scale_is_reversible(unit: list[float]) -> None:
         )
 
 
+WITHIN = st.floats(-1, 1, width=32)
+BOUND = st.floats(-1000, 1000, width=32)
+
+
+@given(BOUND, BOUND, st.lists(WITHIN, min_size=1, max_size=9))
+def test_actions_never_leave_their_bounds(
+    one: float, other: float, unit: list[float]
+) -> None:
+    """Not by a rounding either; -1 and 1 are the bounds, and the way back is there."""
+    assume(one != other)
+    low, high = min(one, other), max(one, other)
+    scale = ActionScale(np.array([low]), np.array([high]))
+    column = [[value] for value in (-1.0, *unit, 1.0)]
+    for values in (np.float32(column), torch.tensor(column, dtype=torch.float32)):
+        actions = scale.from_unit(values)
+        found = np.asarray(actions)
+        assert ((found >= low) & (found <= high)).all()
+        assert (found[0], found[-1]) == (low, high)
+        # How much of [-1, 1] one rounding of an action is.
+        rounding = 2 * max(abs(low), abs(high)) / (high - low) * 2.0**-23
+        back = np.asarray(scale.to_unit(actions))
+        np.testing.assert_allclose(back, column, atol=4 * (rounding + 2.0**-23))
+
+
+def test_narrow_bounds_far_from_zero_hold_too() -> None:
+    """Where a step of float32 is no longer small beside the range."""
+    rng = np.random.default_rng(0)
+    low = rng.normal(size=20_000).astype(np.float32)
+    high = low + np.float32(10) ** rng.uniform(-6, 1, 20_000).astype(np.float32)
+    scale = ActionScale(low, high)
+    unit = rng.uniform(-1, 1, (20, 20_000)).astype(np.float32)
+    for values in (unit, torch.from_numpy(unit)):
+        actions = np.asarray(scale.from_unit(values))
+        assert ((actions >= low) & (actions <= high)).all()
+
+
+def test_actions_beyond_one_stay_beyond_the_bounds() -> None:
+    scale = ActionScale(np.array([-2.0]), np.array([6.0]))
+    actions = scale.from_unit(np.array([[-2.0], [2.0]]))
+    np.testing.assert_array_equal(actions, [[-6], [10]])
+
+
 def test_action_scale_of_blocks_and_codec() -> None:
     scale = ActionScale.of_spec(drift_spec(), frame_skip=3)
     np.testing.assert_array_equal(scale.low, [-2, -1, -2, -1, -2, -1])
@@ -207,6 +249,25 @@ def test_equal_layouts_stay_on_one_side(walls: list[int], seed: int) -> None:
     sides = {walls[i] for i in train}, {walls[i] for i in held_out}
     assert not sides[0] & sides[1]
     assert len(held_out) >= round(0.1 * len(walls))
+
+
+@given(
+    groups=st.lists(st.sampled_from("abcdef"), min_size=20, max_size=60),
+    fraction=st.floats(0.05, 0.3),
+    seed=st.integers(0, 5),
+)
+def test_groups_are_held_out_one_by_one_until_there_are_enough(
+    groups: list[str], fraction: float, seed: int
+) -> None:
+    groups = [*groups, "x", "y"]
+    names = list(dict.fromkeys(groups))
+    held_out: list[int] = []
+    for number in np.random.default_rng(seed).permutation(len(names)):
+        if len(held_out) < max(1, round(fraction * len(groups))):
+            held_out += [i for i, key in enumerate(groups) if key == names[number]]
+    if len(held_out) < len(groups):
+        found = split_by_episode(len(groups), fraction, seed, groups=groups)[1]
+        assert found.tolist() == sorted(held_out)
 
 
 @pytest.mark.parametrize(

@@ -64,18 +64,44 @@ def test_an_episode_depends_on_its_seed_and_not_on_its_batch(world):
     )
 
 
+def ball_in(pixels):
+    """(64, 64) how much of the ball each pixel shows."""
+    red, green, blue = np.moveaxis(pixels.astype(float), -1, 0)
+    return np.clip(green - np.maximum(red, blue), 0, None)
+
+
+def centre_of(pixels):
+    """x and y of the ball, pixels."""
+    weight, centres = ball_in(pixels), np.arange(64) + 0.5
+    x = (weight.sum(0) * centres).sum() / weight.sum()
+    y = (weight.sum(1) * centres).sum() / weight.sum()
+    return x, y
+
+
 def test_the_ball_can_be_localised_in_the_picture(world):
     world.reset([0, 1, 2])
     for place in ([-1.0, 1.0], [0.13, 0.87], [1.21, -0.4]):
         pixels = world.goal_at(np.tile(place, (3, 1))).observations["pixels"][0]
-        red, green, blue = np.moveaxis(pixels.astype(float), -1, 0)
-        weight = np.clip(green - np.maximum(red, blue), 0, None)
-        assert (weight > 20).sum(0).max() >= 4, "the ball is at least 4 pixels across"
-        centres = np.arange(64) + 0.5
-        x = (weight.sum(0) * centres).sum() / weight.sum()
-        y = (weight.sum(1) * centres).sum() / weight.sum()
+        assert (ball_in(pixels) > 20).sum(0).max() >= 4, "at least 4 pixels across"
         expected = world._scene.to_pixels(np.array(place))
-        np.testing.assert_allclose([x, y], expected, atol=0.1)
+        np.testing.assert_allclose(centre_of(pixels), expected, atol=0.1)
+
+
+@pytest.mark.parametrize("repeat", [1, 5])
+def test_a_fast_ball_is_drawn_where_the_label_says_that_it_is(repeat):
+    """At 4 m/s a simulator step is half a pixel: none may lie between the two."""
+    made = PointMaze(1, action_repeat=repeat)
+    made.reset([0])
+    still = made._scene.to_pixels(np.array([[0.0, 0.0], [0.04, 0.0]]))
+    assert np.ptp(still[:, 0]) > 0.4
+    for velocity in ([4.0, 0.0], [-3.0, 0.0]):
+        made._scene.restart(made._states[0], np.array([0.1, 1.0]), np.array(velocity))
+        for _ in range(3):
+            step = made.step(np.zeros((1, 2)))
+            expected = made._scene.to_pixels(step.labels["position"][0])
+            found = centre_of(step.observations["pixels"][0])
+            np.testing.assert_allclose(found, expected, atol=0.1)
+    made.close()
 
 
 def test_the_maze_can_be_seen(world):

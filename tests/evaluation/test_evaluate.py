@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.evaluation.toy import GreedyPolicy, RightActor, ToyWorld, protocol
+from tests.learning.worlds import labelled, tiny_config, walks, write_run
 
+from telos.agent import load_agent
+from telos.cli.common import CommonOptions
+from telos.cli.evaluate import Command, with_model
+from telos.data.writer import EpisodeWriter
 from telos.envs.two_rooms.world import TwoRooms
 from telos.evaluation.baselines import PolicyActor, run_ceiling, run_floors
 from telos.evaluation.evaluate import evaluate
@@ -50,6 +55,25 @@ def test_baselines_can_be_left_out():
     assert evaluation.floors == {}
     assert evaluation.ceiling is None
     assert "floor" not in "\n".join(lines(evaluation.to_json()))
+
+
+def test_probes_on_held_out_episodes_stand_beside_an_untrained_encoder(tmp_path):
+    run = write_run(tmp_path / "run", tiny_config(), labelled(walks(12)))
+    held_out = labelled(walks(10))
+    with EpisodeWriter(tmp_path / "held-out.h5", held_out.spec) as writer:
+        for number in range(held_out.num_episodes):
+            writer.append(held_out.episode(number))
+    command = Command(run=run, data=writer.path, common=CommonOptions())
+    evaluation = with_model(command, _evaluate(baselines=False), load_agent(run))
+    (found,) = json.loads(json.dumps(evaluation.to_json()))["probes"].values()
+    # The run was not trained either, and the control is drawn from the same seed.
+    for kind in ("linear", "mlp"):
+        same = found[f"untrained_{kind}"]
+        assert found[kind]["r2"] == pytest.approx(same["r2"], abs=1e-3)
+        assert found[kind]["unit"] == "px"
+    (line,) = (t for t in lines(evaluation.to_json()) if t.startswith("reads"))
+    assert line.startswith("reads position:  R2 0.")
+    assert f"untrained {found['untrained_linear']['r2']:.3f}, " in line
 
 
 def test_an_unknown_goal_rule_is_explained():

@@ -17,6 +17,14 @@ from telos.types import Episode
 READOUT = LabelReadOut(read=lambda z: z, label="position", unit="px")
 
 
+class BlindModel(CentroidModel):
+    """Sees nothing but noise."""
+
+    def encode(self, observation):
+        shape = super().encode(observation).shape
+        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
 def record(episodes=12, steps=20) -> Recording:
     """Random walks in two rooms, all episodes side by side."""
     world = TwoRooms(episodes, split="train")
@@ -44,10 +52,15 @@ def record(episodes=12, steps=20) -> Recording:
 
 
 def test_a_model_that_sees_the_dot_knows_its_place_and_not_the_door():
-    measures = measure_model(CentroidModel(), record(), READOUT, horizons=(1, 4))
-    assert measures.linear_probes["position"]["r2"] > 0.99
-    assert measures.linear_probes["position"]["unit"] == "px"
-    assert measures.probes["door"]["r2"] < 0.5
+    measures = measure_model(
+        CentroidModel(), record(), READOUT, control=BlindModel(), horizons=(1, 4)
+    )
+    position = measures.probes["position"]
+    assert position.linear.r2 > 0.99
+    assert position.linear.unit == "px"
+    assert position.untrained_linear is not None
+    assert position.untrained_linear.r2 < 0.05
+    assert measures.probes["door"].mlp.r2 < 0.5
     loop = measures.open_loop
     assert max(loop["ratio"]) < 0.6  # free flight, wrong only at walls
     assert loop["readout_persistence"][1] > loop["readout_persistence"][0] > 0.3

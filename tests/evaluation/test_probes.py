@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from telos.evaluation.probes import probe
+from telos.evaluation.probes import SHARES, probe, probe_label
 
 
 def _data(seed=0, episodes=20, frames=30, dim=6):
@@ -39,6 +39,45 @@ def test_only_the_network_reads_a_curved_label():
     labels = latents[:, 0] ** 2
     assert probe(latents, labels, episodes, unit="").r2 < 0.15
     assert probe(latents, labels, episodes, unit="", kind="mlp").r2 > 0.9
+
+
+def test_both_kinds_are_measured_beside_an_encoder_that_has_learned_nothing():
+    """The label is the square of a latent, which random latents know nothing of."""
+    latents, episodes, generator = _data(episodes=40, dim=2)
+    blind = torch.randn(len(latents), 2, generator=generator)
+    labels = latents[:, :1] ** 2
+    found = probe_label(latents, labels, episodes, untrained=blind, unit="m")
+    assert found.mlp.r2 > found.linear.r2 + 0.8
+    assert found.untrained_linear is not None
+    assert found.untrained_mlp is not None
+    assert found.untrained_linear.r2 <= 0.05
+    assert found.untrained_mlp.r2 <= 0.05
+    kinds = found.linear, found.mlp, found.untrained_linear, found.untrained_mlp
+    assert [p.kind for p in kinds] == ["linear", "mlp"] * 2
+    assert len({(p.guess, p.num_test) for p in kinds}) == 1
+    assert probe_label(latents, labels, episodes, unit="m").untrained_mlp is None
+
+
+def test_a_label_that_has_nothing_to_do_with_the_latents_is_not_read():
+    latents, episodes, generator = _data(episodes=40)
+    labels = torch.randn(len(latents), 2, generator=generator)
+    found = probe_label(latents, labels, episodes, unit="")
+    assert found.linear.r2 <= 0.05
+    assert found.mlp.r2 <= 0.05
+
+
+def test_the_middle_episodes_alone_choose_the_penalty():
+    """They say that nothing can be known, so that the largest penalty, 1, is chosen.
+
+    On standardised latents it halves the weight; a quarter of the variance stays.
+    """
+    latents, episodes, _ = _data(episodes=200, dim=1)
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(0))
+    first, second = (round(sum(SHARES[: n + 1]) * 200) for n in range(2))
+    labels = latents.clone()
+    labels[torch.isin(episodes, order[first:second])] = 0.0
+    assert probe(latents, labels, episodes, unit="").r2 == pytest.approx(0.75, abs=0.02)
+    assert probe(latents, latents, episodes, unit="").r2 > 0.999
 
 
 def test_what_only_names_the_episode_does_not_count():

@@ -94,3 +94,23 @@ def test_latents_that_are_all_equal_give_finite_evidence() -> None:
     evidence = measure(torch.zeros(4, 5, 6), 6, 0.0)
     assert all(math.isfinite(value) for value in evidence.values())
     assert judge(evidence).name == "complete"
+
+
+def test_a_patch_where_nothing_moves_is_not_dead() -> None:
+    """Of four tokens one moves: the numbers of a token are alive, patches are not."""
+    draw = torch.Generator().manual_seed(4)
+    state = 1e-4 * torch.randn(EPISODES, FRAMES, 4, 3, generator=draw)
+    state[:, :, 0] += torch.randn(EPISODES, FRAMES, 3, generator=draw)
+    context = still()[..., :2]
+    latents = torch.cat([state.flatten(2), context], -1)
+    as_one_vector = judge(measure(latents, 12, 0.9))
+    assert as_one_vector.name in ("dimensional", "partial")
+    as_tokens = judge(measure(latents, 12, 0.9, tokens=4))
+    assert as_tokens.name == "ok"
+    assert as_tokens.evidence["dimensions"] == 3 + 2
+    # Numbers that no token uses are dead all the same.
+    state[..., 2] *= 1e-4
+    state[..., 1] *= 1e-4
+    collapsed = torch.cat([state.flatten(2), context], -1)
+    dead = measure(collapsed, 12, 0.9, tokens=4)["dead"]
+    assert dead == pytest.approx(2 / 5)

@@ -29,6 +29,7 @@ from telos.learning.config import (
     ChartConfig,
     CriticConfig,
     DynamicsConfig,
+    HabitConfig,
     RepresentationConfig,
     TrainConfig,
     adapted,
@@ -60,6 +61,7 @@ def lasting(**changes: object) -> TrainConfig:
         "dynamics": DynamicsConfig(steps=120, batch=128, length=4),
         "chart": ChartConfig(steps=2, batch=16, width=16),
         "critic": CriticConfig(steps=2, batch=16, width=16),
+        "habit": HabitConfig(steps=2, batch=16, width=16),
         "checkpoint_every": 1000,
     }
     return tiny_config(**{**fields, **changes})
@@ -302,7 +304,7 @@ def logged(run: Run) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("stop", [1, 3, 6, 7, 10, 12, 13, 16, 18, 19, 22, 24])
+@pytest.mark.parametrize("stop", [1, 3, 6, 7, 10, 12, 13, 16, 18, 19, 24, 27, 30])
 def test_stopped_and_resumed_equals_uninterrupted(
     stop: int, tmp_path, monkeypatch, uninterrupted: Run
 ) -> None:
@@ -358,6 +360,35 @@ def test_crashed_between_checkpoints_and_resumed_equals_uninterrupted(
         training.train(run, config, walks(12), CPU, listen=listen)
     training.train(run, config, walks(12), CPU, resume=True)
     assert_same(run, uninterrupted)
+
+
+def test_a_run_of_before_there_were_habits_gets_one_when_it_is_resumed(
+    tmp_path, monkeypatch, uninterrupted: Run
+) -> None:
+    """Its last checkpoint ends the critic's phase, and knows no habit."""
+    config = tiny_config(STEPS)
+    old = Run.create(tmp_path / "old", config)
+    monkeypatch.setattr(training, "ORDER", training.ORDER[:-1])
+    training.train(old, config, walks(12), CPU)
+    checkpoint = old.latest_checkpoint()
+    assert checkpoint.phase == "critic"
+    known = {k: v for k, v in checkpoint.tensors.items() if "/habit." not in k}
+    old.save_checkpoint(checkpoint.step, "critic", known, checkpoint.state)
+    monkeypatch.undo()
+    training.train(old, config, walks(12), CPU, resume=True)
+    for name, tensor in uninterrupted.load_model()[0].items():
+        assert torch.equal(old.load_model()[0][name], tensor), name
+
+
+def test_a_world_without_layouts_needs_no_context(tmp_path) -> None:
+    for kind in ("vicreg", "sigreg", "none"):
+        config = tiny_config(2)
+        representation = replace(config.representation, anti_collapse=kind)
+        model = replace(config.model, context_dim=0)
+        config = replace(config, model=model, representation=representation)
+        run = Run.create(tmp_path / kind, config)
+        training.train(run, config, walks(12), CPU)
+        assert run.load_model()[1]["world_model"]["config"]["context_dim"] == 0
 
 
 def test_resuming_a_finished_training_changes_nothing(uninterrupted: Run) -> None:

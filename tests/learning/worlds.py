@@ -15,6 +15,7 @@ from telos.learning.config import (
     ChartConfig,
     CriticConfig,
     DynamicsConfig,
+    HabitConfig,
     RepresentationConfig,
     TrainConfig,
 )
@@ -77,12 +78,43 @@ def write_walks(path: Path, episodes: int = 24) -> Path:
 def dots(count: int, size: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(N, size, size, 3) images of a soft dot, and its (N, 2) place in [-1, 1]."""
     places = np.random.default_rng(seed).uniform(-0.8, 0.8, (count, 2))
+    return dot_images(places, size), places.astype(np.float32)
+
+
+def dot_images(places: np.ndarray, size: int) -> np.ndarray:
+    """(N, size, size, 3) images of a soft dot at places (N, 2) in [-1, 1]."""
     centres = (places + 1) / 2 * (size - 1)
     grid = np.arange(size)
     x = np.exp(-0.5 * (grid - centres[:, :1]) ** 2)
     y = np.exp(-0.5 * (grid - centres[:, 1:]) ** 2)
     image = 255 * (y[:, :, None] * x[:, None, :])[..., None]
-    return np.repeat(image, 3, -1).astype(np.uint8), places.astype(np.float32)
+    return np.repeat(image, 3, -1).astype(np.uint8)
+
+
+def write_moving_dots(path: Path, episodes: int = 12, steps: int = 10) -> Path:
+    """Episodes of 32 x 32 images of a dot that actions move, place as a label."""
+    spec = walk_spec(
+        id="moving-dot",
+        streams={"pixels": StreamSpec(shape=(32, 32, 3), dtype="uint8")},
+        labels={"place": StreamSpec(shape=(2,), dtype="float32", unit="half")},
+    )
+    with EpisodeWriter(path, spec) as writer:
+        for seed in range(episodes):
+            rng = np.random.default_rng(seed)
+            actions = rng.uniform(-1, 1, (steps, 2)).astype(np.float32)
+            moves = np.concatenate([np.zeros((1, 2)), 0.2 * actions])
+            places = rng.uniform(-0.5, 0.5, 2) + moves.cumsum(0)
+            pixels = dot_images(places, 32)
+            labels = {"place": places.astype(np.float32)}
+            writer.append(
+                Episode(
+                    observations={"pixels": pixels},
+                    actions=actions,
+                    labels=labels,
+                    seed=seed,
+                )
+            )
+    return path
 
 
 def from_latents(
@@ -163,6 +195,7 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "dynamics": DynamicsConfig(steps=steps, batch=32, length=4),
         "chart": ChartConfig(steps=steps, batch=8, width=16),
         "critic": CriticConfig(form="paths", steps=steps, batch=32, width=16),
+        "habit": HabitConfig(steps=steps, batch=32, width=16, choices=2),
         "held_out": 0.2,
         "checkpoint_every": 4,
     }

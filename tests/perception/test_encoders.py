@@ -14,8 +14,9 @@ from telos.perception.keypoints import KeypointEncoder
 from telos.perception.observation import with_history
 from telos.perception.vector import VectorEncoder
 from telos.perception.vit import ViTEncoder
+from telos.perception.vit_tokens import ViTTokenEncoder
 
-KINDS = ("keypoints", "conv", "vit")
+KINDS = ("keypoints", "conv", "vit", "vit-tokens")
 
 
 def config(kind: str) -> BackboneConfig:
@@ -25,8 +26,12 @@ def config(kind: str) -> BackboneConfig:
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_have_the_width_that_was_asked_for(kind: str) -> None:
     images = torch.from_numpy(dots(3, size=16)[0])
-    features = build_backbone(config(kind), (16, 16, 3))(images)
-    assert features.shape == (3, 24)
+    encoder = build_backbone(config(kind), (16, 16, 3))
+    features = encoder(images)
+    # Tokens leave side by side: 4 x 4 patches of 8 channels.
+    assert encoder.num_tokens == (16 if kind == "vit-tokens" else 1)
+    assert features.shape == (3, 16 * 8 if kind == "vit-tokens" else 24)
+    assert features.shape[1] == encoder.width
     assert features.dtype == torch.float32
 
 
@@ -59,10 +64,11 @@ def test_unknown_names_list_the_choices() -> None:
     [
         (ConvEncoder, "conv backbone .* 20 x 20.*multiples of 8"),
         (ViTEncoder, "patches of 8 do not tile"),
+        (ViTTokenEncoder, "patches of 8 do not tile"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(maker: type, message: str) -> None:
-    options = {"patch": 8} if maker is ViTEncoder else {}
+    options = {} if maker is ConvEncoder else {"patch": 8}
     with pytest.raises(ValueError, match=message):
         maker((20, 20, 3), **options)
     with pytest.raises(ValueError, match="even sides"):
@@ -74,6 +80,18 @@ def test_an_attended_place_is_read_as_its_coordinates() -> None:
     places = encoder.places.view(2, 4, 4)
     np.testing.assert_allclose(places[0, 2], [-3, -1, 1, 3])  # x grows along a row
     np.testing.assert_allclose(places[1, :, 2], [-3, -1, 1, 3])
+
+
+def test_a_token_is_that_of_its_patch() -> None:
+    """Without attention a token knows its own patch, rows of the image first."""
+    torch.manual_seed(0)
+    encoder = ViTTokenEncoder((8, 12, 3), patch=4, channels=8).eval()
+    encoder.blocks = nn.Identity()
+    images = torch.zeros(1, 8, 12, 3, dtype=torch.uint8)
+    before = encoder(images).unflatten(1, (6, 8))
+    images[0, 5, 2] = 255  # second row of patches, first column
+    moved = (encoder(images).unflatten(1, (6, 8)) != before).any(-1)[0]
+    assert moved.tolist() == [False, False, False, True, False, False]
 
 
 def localisation_error(encoder: nn.Module, steps: int = 60) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from telos.cli import main as command_line
 from telos.config import load_json, save_json
 from telos.data.formats.resize import resize
-from telos.learning import training
+from telos.data.scratch import MEMORY, Scratch
+from telos.learning import reading, training
 from telos.learning.config import DecoderConfig, adapted
 from telos.learning.loop import Interrupted
 from telos.perception import BackboneConfig, pinned, reduction
@@ -135,16 +137,17 @@ EXAMPLES = 4
 """Empty frames at most, from which shapes are learned."""
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("place", ["memory", "scratch"])
 def test_every_frame_passes_the_network_once(
-    in_memory: bool, network: MeanColours, tmp_path: Path
+    place: str, network: MeanColours, tmp_path: Path
 ) -> None:
     recording, config = seen_walks(), frozen_training()
     run = Run.create(tmp_path / "run", config)
-    training.train(run, config, recording, CPU, in_memory=in_memory)
+    room = MEMORY if place == "memory" else Scratch(tmp_path)
+    training.train(run, config, recording, CPU, room=room)
     count = recording.num_frames
     assert count <= network.seen <= count + EXAMPLES
-    assert not (run.path / "features").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
     tensors, description = run.load_model()
     assert not any("network" in name for name in tensors)
     model = load_world_model(tensors, description["world_model"])
@@ -154,13 +157,13 @@ def test_every_frame_passes_the_network_once(
         Encode(model)
 
 
-def test_features_on_disk_teach_the_same_and_outlive_an_interruption(
+def test_features_in_a_scratch_teach_the_same_and_anew_after_an_interruption(
     network: MeanColours, tmp_path: Path, monkeypatch
 ) -> None:
     recording, config = seen_walks(), frozen_training()
     whole = Run.create(tmp_path / "whole", config)
     training.train(whole, config, recording, CPU)
-    run, before = Run.create(tmp_path / "run", config), network.seen
+    run, room = Run.create(tmp_path / "run", config), Scratch(tmp_path)
 
     class Stop:
         requested = True
@@ -173,15 +176,37 @@ def test_features_on_disk_teach_the_same_and_outlive_an_interruption(
     with monkeypatch.context() as patch:
         patch.setattr(training, "Interrupt", Stop)
         with pytest.raises(Interrupted):
-            training.train(run, config, recording, CPU, in_memory=False)
-    assert (run.path / "features" / "pixels.npy").exists()
-    training.train(
-        Run.open(run.path), config, recording, CPU, in_memory=False, resume=True
-    )
-    assert network.seen - before <= recording.num_frames + 2 * EXAMPLES
+            training.train(run, config, recording, CPU, room=room)
+    training.train(Run.open(run.path), config, recording, CPU, room=room, resume=True)
     (one, _), (other, _) = whole.load_model(), run.load_model()
     for name in one:
         torch.testing.assert_close(one[name], other[name])
+
+
+def test_features_have_to_be_kept(network: MeanColours, tmp_path: Path) -> None:
+    recording, config = seen_walks(), frozen_training()
+    run = Run.create(tmp_path / "run", config)
+    with pytest.raises(ValueError, match="give a room"):
+        training.train(run, config, recording, CPU, room=None)
+    known = config.model, recording.spec, 2**20
+    assert reading.seen_frame_bytes(*known[:2]) == 4 * 4 * 3 * 2  # float16
+    with pytest.raises(ValueError, match="not in the file: keep it with"):
+        reading.choose_reading(*known, "file", folder=tmp_path)
+
+
+def test_features_that_fit_nowhere_well_go_to_the_disk(
+    network: MeanColours, tmp_path: Path, monkeypatch
+) -> None:
+    known = frozen_training().model, seen_walks().spec, 2**20
+    monkeypatch.setattr(reading, "available_memory_bytes", lambda: 0)
+    free = SimpleNamespace(free=400 * 2**20)  # at least 224 MiB are needed
+    monkeypatch.setattr(reading.shutil, "disk_usage", lambda path: free)
+    chosen = reading.choose_reading(*known, folder=tmp_path)
+    assert chosen.place == "scratch"
+    assert chosen.reason.startswith("features: in a scratch file")
+    free.free = 90 * 2**20
+    with pytest.raises(ValueError, match="a scratch would take .* --scratch$"):
+        reading.choose_reading(*known, folder=tmp_path)
 
 
 def test_a_decoder_shows_the_frames_and_not_the_features(

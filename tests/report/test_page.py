@@ -14,6 +14,7 @@ import pytest
 from tests.report.fake_run import write_fake_run
 
 from telos.report import build_report, write_report
+from telos.report.measures import probes_of
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -146,6 +147,20 @@ def test_the_same_folder_gives_the_same_page(finished_run: Path, html: str) -> N
 
 def test_fewer_films_on_request(finished_run: Path) -> None:
     assert len(films_of(build_report([finished_run], films=1))) == 2
+
+
+def test_every_label_has_one_row_with_both_probes_and_both_controls(html: str) -> None:
+    (row,) = re.findall(r'<tr><th scope="row">door y</th>(.*?)</tr>', html)
+    cells = [re.sub("<[^>]*>", " ", cell).split() for cell in row.split("</td>")]
+    assert cells[:2] == [["0.513", "0.020"], ["0.871", "-0.040"]]
+    assert [cell[0] for cell in cells[2:4]] == ["3.4", "11"]
+
+
+def test_probes_of_earlier_evaluations_are_shown_too() -> None:
+    old = {"r2": 0.9, "error": 1.5, "guess": 6.0, "unit": "px", "kind": "mlp"}
+    (row,) = probes_of({"probes": {"position": old}})
+    assert (row.linear, row.network) == ("", "0.900")
+    assert (row.error, row.untrained_network) == ("1.5\u00a0px", "")
 
 
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from telos.actor.beam import Beam as Beam
 from telos.actor.beam import BeamConfig as BeamConfig
 from telos.actor.cem import CEM as CEM
 from telos.actor.cem import CEMConfig as CEMConfig
+from telos.actor.follow import Follow as Follow
 from telos.actor.gradient import Gradient as Gradient
 from telos.actor.gradient import GradientConfig as GradientConfig
 from telos.actor.grasp import GRASP as GRASP
 from telos.actor.grasp import GRASPConfig as GRASPConfig
+from telos.actor.habit import Habit as Habit
 from telos.actor.hybrid import Hybrid as Hybrid
 from telos.actor.hybrid import HybridConfig as HybridConfig
 from telos.actor.icem import ICEM as ICEM

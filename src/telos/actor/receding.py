@@ -82,14 +82,15 @@ class RecedingHorizon:
         objective: Objective,
         guardrails: Sequence[Guardrail],
         generators: Sequence[torch.Generator],
+        init: Float[Tensor, "B H A"] | None = None,
     ) -> Plan:
-        """Search again, starting from what is left of the current plan."""
+        """Search again, from ``init`` or else from what is left of the current plan."""
         plan = self.planner.plan(
             dynamics,
             state,
             objective,
             guardrails,
-            init=self._intended,
+            init=self._intended if init is None else init,
             generators=generators,
         )
         self._plan, self._intended, self._age = plan, plan.actions, 0

@@ -87,6 +87,9 @@ def _believed(world_model: Dynamics, imagination: Dynamics | None) -> Dynamics:
     return BothBeliefs(world_model, imagination)
 
 
+Propose = Callable[[Dynamics, Tensor, Tensor], Tensor]
+"""From dynamics, state (B, T, D) and goal (B, D) to a plan (B, H, A) to begin with."""
+
 ObjectiveFactory = Callable[[Float[Tensor, "B D"]], Objective]
 """From the encoded goal to what is wanted."""
 
@@ -110,6 +113,8 @@ class Agent:
         memories: What is told of every step, in this order.
         waypoints: The higher level, where there is one: says which state on the way
             the planner should aim at.
+        propose: What the search begins with where the aim is a state: what is usually
+            done on the way there. Else it begins with what is left of the plan.
         futures: In which the shield that is built here wants every margin to hold.
         near_futures: In which it wants them to hold over the next step besides.
         device: Where tensors live.
@@ -127,6 +132,7 @@ class Agent:
         imagination: Dynamics | None = None,
         memories: Sequence[Memory] = (),
         waypoints: Waypoints | None = None,
+        propose: Propose | None = None,
         futures: int = 1,
         near_futures: int = 1,
         device: torch.device | str = "cpu",
@@ -146,6 +152,7 @@ class Agent:
             )
         self.shield = shield
         self.make_objective = objective
+        self._propose = propose
         self._horizon = RecedingHorizon(planner, replan_every=replan_every)
         self._certified: Certified | None = None
         self._pursuit: Pursuit | None = None
@@ -328,14 +335,18 @@ class Agent:
     def _replan(self, state: Tensor) -> None:
         assert self._pursuit is not None
         aim = self._pursuit.aim(state[:, -1])
-        objective = aim.objective
+        objective, goal = aim.objective, aim.goal
         if self.waypoints is not None:
-            if aim.goal is not self._routed:
-                self._lead_routes_to(aim.goal)
-            if aim.goal is not None:
-                objective = self.make_objective(self.waypoints.next(state[:, -1]))
+            if goal is not self._routed:
+                self._lead_routes_to(goal)
+            if goal is not None:
+                goal = self.waypoints.next(state[:, -1])
+                objective = self.make_objective(goal)
+        init = None
+        if self._propose is not None and goal is not None:
+            init = self._propose(self._dynamics, state, goal)
         self._horizon.replan(
-            self._dynamics, state, objective, self.guardrails, self._generators
+            self._dynamics, state, objective, self.guardrails, self._generators, init
         )
 
     def _lead_routes_to(self, goal: Tensor | None) -> None:

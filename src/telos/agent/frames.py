@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from telos.agent.shrinking import COLOURS, shrunk
 from telos.data.store import EpisodeFile
 from telos.envs.world import StreamSpec
 from telos.types import Encoder, Streams
@@ -36,6 +37,8 @@ class Seen:
     """Frames that are seen together."""
     frame_skip: int = 1
     """Environment steps between them."""
+    resize: bool = False
+    """Whether larger pictures of the same aspect are made as small as the streams."""
 
 
 def names_frames(text: str) -> bool:
@@ -58,8 +61,8 @@ def read_frames(text: str, seen: Seen) -> list[Streams]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it lacks a stream, or one has another shape: scaling an image
-            would move what it shows.
+        ValueError: If it lacks a stream, or one has another shape; with ``seen.resize``
+            pictures may be larger, see `telos.agent.shrinking`.
     """
     frame = _FRAME.fullmatch(text)
     if frame is not None:
@@ -95,25 +98,20 @@ def _of_image(path: Path, seen: Seen) -> Streams:
             "give arrays of all streams (.npz) or a frame of an episode (demo.h5:12:80)"
         )
     (name,) = images
-    return {name: _read_image(path, seen.streams[name].shape)[None]}
+    channels = seen.streams[name].shape[2]
+    return {name: _fitted(_read_image(path, channels)[None], name, seen, path)}
 
 
-def _read_image(path: Path, shape: Sequence[int]) -> np.ndarray:
+def _read_image(path: Path, channels: int) -> np.ndarray:
+    """(H, W, C) uint8."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("L" if shape[2] == 1 else "RGB"))
-    except (UnidentifiedImageError, OSError) as problem:
+            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as problem:
         raise ValueError(f"{str(path)!r} is not an image: {problem}") from None
-    height, width = pixels.shape[:2]
-    if (height, width) != tuple(shape[:2]):
-        raise ValueError(
-            f"the image {str(path)!r} is {width} x {height} pixels; the run sees "
-            f"{shape[1]} x {shape[0]}: give a frame of that size, cropped and "
-            "scaled as the recording was"
-        )
-    return pixels.reshape(height, width, shape[2])
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def _of_arrays(path: Path, seen: Seen) -> list[Streams]:
@@ -127,7 +125,7 @@ def _of_arrays(path: Path, seen: Seen) -> list[Streams]:
         _require(name, arrays, path)
         values = arrays[name]
         several = values.ndim == len(stream.shape) + 1
-        rows[name] = _checked(values if several else values[None], name, stream, path)
+        rows[name] = _fitted(values if several else values[None], name, seen, path)
     if len(counts := {len(values) for values in rows.values()}) > 1:
         raise ValueError(
             f"the streams of {str(path)!r} have {sorted(counts)} frames; expected as "
@@ -154,8 +152,8 @@ def _of_episode(path: Path, number: int, frame: int, seen: Seen) -> list[Streams
         )
     episode = file.load([number], streams=list(seen.streams)).episode(0)
     rows = {
-        name: _checked(episode.observations[name], name, stream, path)
-        for name, stream in seen.streams.items()
+        name: _fitted(episode.observations[name], name, seen, path)
+        for name in seen.streams
     }
     earlier = range(at, -1, -seen.frame_skip)[: seen.history]
     return [_row(rows, row) for row in reversed(earlier)]
@@ -173,17 +171,43 @@ def _require(name: str, found: Mapping[str, object], path: Path) -> None:
         )
 
 
-def _checked(
-    values: np.ndarray, name: str, stream: StreamSpec, path: Path
-) -> np.ndarray:
+def _fitted(values: np.ndarray, name: str, seen: Seen, path: Path) -> np.ndarray:
+    """Rows of a stream as the run was trained with them."""
+    stream, where = seen.streams[name], f"{name!r} of {str(path)!r}"
+    if _another_size(values, stream):
+        height, width, _ = stream.shape
+        if not seen.resize:
+            raise ValueError(
+                f"{where} is {values.shape[2]} x {values.shape[1]} pixels; the run "
+                f"sees {width} x {height}: give a frame of that size, cropped and "
+                "scaled as the recording was, or have a larger one of that aspect "
+                "resized (telos plan --resize, in Python Seen(resize=True))"
+            )
+        values = shrunk(values, (height, width), where)
+    return _checked(values, where, stream)
+
+
+def _another_size(values: np.ndarray, stream: StreamSpec) -> bool:
+    """Whether both are pictures of as many colours, and only their size differs."""
+    shape = tuple(stream.shape)
+    return (
+        np.dtype(stream.dtype) == values.dtype == np.uint8
+        and values.ndim == 4
+        and len(shape) == 3
+        and values.shape[3] == shape[2]
+        and shape[2] in COLOURS
+        and values.shape[1:3] != shape[:2]
+    )
+
+
+def _checked(values: np.ndarray, where: str, stream: StreamSpec) -> np.ndarray:
     if values.shape[1:] != tuple(stream.shape):
         raise ValueError(
-            f"{name!r} of {str(path)!r} has shape {values.shape[1:]}, the run was "
-            f"trained with {tuple(stream.shape)}"
+            f"{where} has shape {values.shape[1:]}, the run was trained with "
+            f"{tuple(stream.shape)}"
         )
     if np.dtype(stream.dtype) == np.uint8 and values.dtype != np.uint8:
         raise ValueError(
-            f"{name!r} of {str(path)!r} is {values.dtype}, the run was trained with "
-            "uint8 (0 to 255)"
+            f"{where} is {values.dtype}, the run was trained with uint8 (0 to 255)"
         )
     return values.astype(stream.dtype, copy=False)

@@ -14,6 +14,7 @@ from telos.actor import (
     AugmentedLagrangian,
     AugmentedLagrangianConfig,
     CEMConfig,
+    Follow,
     Gradient,
     GradientConfig,
     GRASPConfig,
@@ -23,6 +24,7 @@ from telos.actor import (
     MPPIConfig,
     RandomShooting,
     RandomShootingConfig,
+    SearchConfig,
 )
 from telos.types import Planner
 
@@ -32,8 +34,8 @@ class Deliberation:
     """How an agent searches: the deployed planner and its budget."""
 
     planner: str = "icem"
-    """random-shooting, cem, icem, mppi, gradient, grasp, augmented-lagrangian or
-    hybrid."""
+    """random-shooting, cem, icem, mppi, gradient, grasp, augmented-lagrangian, hybrid,
+    or habit, which does what is usually done without a search."""
     cost: str = "critic"
     """critic (learned distance) or latent (squared latent distance, an ablation)."""
     samples: int = 40
@@ -55,6 +57,9 @@ class Deliberation:
     memory: int = 64
     """Wrong predictions that are remembered in an episode; 0 remembers none (an
     ablation)."""
+    habit: bool = True
+    """Whether a search begins with what is usually done on the way to the goal; else
+    with what is left of the plan."""
     route_every: int = 8
     """Decisions between searches for a route; 0 goes straight for the goal (an
     ablation)."""
@@ -67,6 +72,10 @@ def _random_shooting(**common: Any) -> Planner:
     return RandomShooting(config)
 
 
+def _habit(**common: Any) -> Planner:
+    return Follow(SearchConfig(**common | {"samples": 1, "iterations": 1}))
+
+
 PLANNERS: Mapping[str, Callable[..., Planner]] = {
     "random-shooting": _random_shooting,
     "cem": lambda **common: CEM(CEMConfig(**common)),
@@ -77,6 +86,7 @@ PLANNERS: Mapping[str, Callable[..., Planner]] = {
     "augmented-lagrangian": lambda **common: AugmentedLagrangian(
         AugmentedLagrangianConfig(**common)
     ),
+    "habit": _habit,
     "hybrid": lambda **common: Hybrid(HybridConfig(search=ICEMConfig(**common))),
 }
 

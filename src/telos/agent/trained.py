@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from telos.actor import RouteSearch, Waypoints
-from telos.agent.agent import Agent
+from telos.actor.habit import Habit, build_habit
+from telos.agent.agent import Agent, Propose
 from telos.agent.calibrated import WithinCalibration, load_calibrated
 from telos.agent.frames import Seen
 from telos.agent.planners import Deliberation, make_planner
@@ -77,7 +78,8 @@ def load_agent(
         spec: World that the agent will act in; None skips the check.
         device: auto, cpu, cuda or cuda:N.
         deliberation: Planner and budget.
-        planner: Searches in place of the one that the deliberation names.
+        planner: Searches in place of the one that the deliberation names, and begins
+            where it wants to: only plans of our own length begin with a habit.
         calibrated: Whether to use the run's calibration, if it has one.
 
     Raises:
@@ -92,6 +94,7 @@ def load_agent(
     terrain = _load_terrain(tensors, description["terrain"], critic)
     readouts = _load_readouts(tensors, description["readouts"], chosen)
     settings = deliberation or Deliberation()
+    habit = _load_habit(tensors, description.get("habit"), settings, chosen)
     calibrations = load_calibrated(Path(path)) if calibrated else {}
 
     def build(guardrails: Sequence[Guardrail] = ()) -> Agent:
@@ -105,6 +108,7 @@ def load_agent(
             imagination=memory,
             memories=[memory] if memory else [],
             waypoints=_waypoints(model, memory, terrain, guardrails, settings),
+            propose=_proposal(habit, settings) if planner is None else None,
             futures=settings.futures,
             near_futures=settings.near_futures,
             device=chosen,
@@ -202,6 +206,11 @@ def objective_factory(
     return objective
 
 
+def _proposal(habit: Habit | None, settings: Deliberation) -> Propose | None:
+    """What a search begins with, as long as its plans are."""
+    return None if habit is None else partial(habit.imagine, horizon=settings.horizon)
+
+
 def _memory(
     model: JEPA, description: Mapping[str, Any], settings: Deliberation, device: str
 ) -> CorrectedDynamics | None:
@@ -225,6 +234,20 @@ def _load_critic(tensors: Mapping[str, Tensor], description: Mapping) -> Network
     critic = build_critic(**description)
     critic.load_state_dict(_below("critic/", tensors))
     return laid_out(critic.eval().requires_grad_(False))
+
+
+def _load_habit(
+    tensors: Mapping[str, Tensor],
+    description: Mapping | None,
+    settings: Deliberation,
+    device: str,
+) -> Habit | None:
+    """What is usually done; None where it is not asked for, or was not learned."""
+    if not settings.habit or description is None:
+        return None
+    habit = build_habit(description)
+    habit.load_state_dict(_below("habit/", tensors))
+    return laid_out(habit.to(device).eval().requires_grad_(False))
 
 
 def _load_terrain(

@@ -48,9 +48,10 @@ class Command:
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
-    route_every, memory."""
+    route_every, memory, habit."""
     data: Path | None = None
-    """Held-out episodes: adds open-loop prediction error and probes."""
+    """Held-out episodes: adds open-loop prediction error, and probes of every label,
+    linear and not, beside the same probes of an untrained encoder."""
     no_baselines: bool = False
     """Leave out the random and straight-line floors and the ceiling."""
     common: tyro.conf.OmitArgPrefixes[CommonOptions]
@@ -115,16 +116,17 @@ def _evaluate(command: Command, protocol: Protocol) -> Evaluation:
             )
     if command.data is None:
         return evaluation
-    return _with_model(command, evaluation, actor.parts)
+    return with_model(command, evaluation, actor.parts)
 
 
-def _with_model(
+def with_model(
     command: Command, evaluation: Evaluation, parts: AgentParts
 ) -> Evaluation:
-    """Add what is measured on recorded episodes."""
+    """An evaluation with what is measured on recorded episodes."""
     from telos.data.store import EpisodeFile
     from telos.evaluation.model import measure_model
     from telos.evaluation.open_loop import LabelReadOut
+    from telos.world_model import untrained
 
     assert command.data is not None
     readout = parts.readouts.get("position")
@@ -132,7 +134,9 @@ def _with_model(
     if readout is not None:
         label = LabelReadOut(read=readout, label="position", unit=readout.unit)
     recording = EpisodeFile(command.data).stream()
-    measures = measure_model(parts.model, recording, label, seed=command.common.seed)
+    seed = command.common.seed
+    control = untrained(parts.model, seed)
+    measures = measure_model(parts.model, recording, label, control=control, seed=seed)
     return evaluation.with_model(measures.open_loop, measures.probes)
 
 

@@ -25,6 +25,14 @@ telos import videos --out videos.h5 --image-size 0
 telos import robot --out robot.h5 --shift 1 --resume
 """
 
+BOUNDS = {
+    "declared": "as the recording declares them",
+    "convention": "[-1, 1]: the recording declares none that hold, all actions do",
+    "measured": "smallest and largest action, for want of others",
+    "one-hot": "0 or 1, one number for each choice",
+}
+"""What the bounds of actions are, by where they come from."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -95,6 +103,7 @@ def run(command: Command) -> dict[str, Any]:
         "format": source.format,
         "episodes": file.num_episodes,
         "frames": file.num_frames,
+        "bounds": _bounds(file),
         "bytes": file.path.stat().st_size,
         "digest": file.digest,
         "imported": asdict(summary),
@@ -125,6 +134,11 @@ def _check(command: Command) -> None:
         raise ValueError("choose one of --overwrite and --resume")
 
 
+def _bounds(file: EpisodeFile) -> str | None:
+    """Where the bounds of the actions come from; None where there are no actions."""
+    return file.spec.options.get("actions", {}).get("bounds")
+
+
 def _show(
     source: Source, summary: ImportSummary, file: EpisodeFile, seconds: float
 ) -> None:
@@ -149,6 +163,8 @@ def _show(
         console.print(f"left out {summary.too_short} episodes shorter than a step")
     for name in spec.options.get("left_out", ()):
         console.print(f"left out {name}: an episode file holds numbers and images only")
+    if (origin := _bounds(file)) is not None:
+        console.print(f"bounds of actions: {BOUNDS[origin]}")
     if not spec.action_dim:
         console.print("no actions: it can be inspected, but not trained on")
     console.print(f"next: telos inspect {file.path}")

@@ -48,12 +48,15 @@ class Command:
     observation: str | None = None
     """Plan once from here, without a world: an image (now.png), arrays of all streams
     (now.npz) or a frame of an episode (demo.h5:12:0)."""
+    resize: bool = False
+    """Make larger pictures of goals and of the observation as small as the run sees
+    them, by averaging areas; their aspect has to be the same."""
     guard: Path | None = None
     """Zones file; in a world with one keep-out zone."""
     agent: tuple[str, ...] = ()
     """How the agent deliberates where not as usual, as name=value: samples, iterations,
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
-    route_every, memory."""
+    route_every, memory, habit."""
     video: Path | None = None
     """Film with imagined futures and zones drawn in (.mp4); of a run with a decoder,
     beside each frame what was imagined of this moment and of the end of the plan."""
@@ -116,7 +119,12 @@ def goals_of(command: Command, parts: AgentParts) -> Goals | None:
 
     if command.goal == (RANDOM,):
         return None
-    return read_goals(command.goal, parts, command.several)
+    return read_goals(command.goal, resizing(command, parts), command.several)
+
+
+def resizing(command: Command, parts: AgentParts) -> AgentParts:
+    """Parts that read larger pictures too, if the command line says so."""
+    return replace(parts, seen=replace(parts.seen, resize=command.resize))
 
 
 def _check(command: Command) -> None:

@@ -21,7 +21,7 @@ def plan_once(command: Command) -> dict[str, Any]:
         ValueError: If one of them does not fit the run.
     """
     from telos.agent import foresee, load_agent, read_frames
-    from telos.cli.plan import goals_of
+    from telos.cli.plan import goals_of, resizing
     from telos.config import jsonable
 
     parts = load_agent(
@@ -30,7 +30,7 @@ def plan_once(command: Command) -> dict[str, Any]:
         deliberation=deliberation_of(command.agent),
     )
     assert command.observation is not None
-    frames = read_frames(command.observation, parts.seen)
+    frames = read_frames(command.observation, resizing(command, parts).seen)
     goals = goals_of(command, parts)
     assert goals is not None
     found = foresee(

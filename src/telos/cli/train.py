@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tyro
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from telos.learning.config import TrainConfig
     from telos.learning.distributed import Team
     from telos.learning.loop import Progress
+    from telos.perception.backbone import BackboneKind
     from telos.runs import Run
     from telos.runtime import Runtime
+    from telos.world_model.config import PredictorKind
 
 EXAMPLES = """
 telos train rooms.h5 --dry-run
@@ -29,6 +31,7 @@ telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
 telos train arm.h5 --backbone frozen --weights facebook/dinov2-small --decoder
 telos train rooms.h5 --frames file --out runs/rooms
+telos train rooms.h5 --frames scratch --scratch /mnt/fast --out runs/rooms
 """
 
 
@@ -36,11 +39,11 @@ telos train rooms.h5 --frames file --out runs/rooms
 class Command:
     """Learn a world model, its critic and read-outs from an episode file.
 
-    Four phases: the representation (encoder and predictor together), the dynamics
+    Five phases: the representation (encoder and predictor together), the dynamics
     (predictor on frozen latents), the chart (coordinates in which actions
-    are displacements) and the critic (temporal distance); after them, if it is wanted,
-    a decoder that shows latents as pictures. Ctrl-C saves, and --resume
-    goes on exactly where it stopped.
+    are displacements), the critic (temporal distance) and the habit (what was usually
+    done on the way to a goal); after them, if it is wanted, a decoder that shows
+    latents as pictures. Ctrl-C saves, and --resume goes on exactly where it stopped.
     """
 
     data: tyro.conf.Positional[Path | None] = None
@@ -54,13 +57,15 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv, vit, or frozen (pretrained, with
-    keypoints over its features)."""
+    """Network that looks at images: keypoints, conv, vit, vit-tokens (a state of patch
+    tokens, for the predictor tokens), or frozen (pretrained, with keypoints over its
+    features)."""
     weights: str = ""
     """Of a frozen network: a folder, or owner/name of the Hugging Face Hub, for example
     facebook/dinov2-small (needs telos[pretrained])."""
     predictor: str = "mixture"
-    """mixture, residual, recurrent or transformer."""
+    """mixture, residual, recurrent, transformer, or tokens (with --backbone
+    vit-tokens)."""
     anti_collapse: str = "vicreg"
     """vicreg, sigreg, or none (which collapses: an ablation)."""
     critic: str = "auto"
@@ -83,10 +88,13 @@ class Command:
     """Frames seen together, where one does not show velocity."""
     frame_skip: int = 1
     """Environment steps per model step."""
-    frames: Literal["auto", "memory", "file"] = "auto"
-    """Where reduced images lie while the encoder trains: memory, file (each batch is
-    read from it), or auto: memory if they take at most half of what is free. Features
-    of a frozen network are computed once and kept in memory, or in the run folder."""
+    frames: Literal["auto", "memory", "scratch", "file"] = "auto"
+    """Where reduced images lie while the encoder trains: memory, scratch (a file on a
+    disk, gone afterwards; memory stays flat), file (each batch is read from the
+    recording), or auto: the first of these that takes at most half of what is free.
+    Features of a frozen network are worked out once, into memory or a scratch."""
+    scratch: Path | None = None
+    """Folder for the scratch; the run folder by default."""
     dtype: str = "auto"
     """auto, float32 or bfloat16."""
     tensorboard: bool = False
@@ -124,6 +132,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
         file.spec,
         file.num_frames,
         command.frames,
+        folder=command.scratch or folder.path,
         processes=local_processes(),
     )
     with _progress(command, team) as (listen, say):
@@ -138,7 +147,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
                 file.stream(streams=list(config.model.streams)),
                 runtime,
                 resume=command.resume is not None,
-                in_memory=reading.in_memory,
+                room=reading.room(),
                 team=team,
                 listen=listen,
                 say=say,
@@ -154,16 +163,19 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     from telos.learning.config import adapted
     from telos.learning.recipes import decoder_recipe, recipe
 
-    base = recipe(command.size, command.effort)
+    base = recipe(
+        command.size,
+        command.effort,
+        # Other words are refused with the rest of the configuration.
+        backbone=cast("BackboneKind", command.backbone),
+        predictor=cast("PredictorKind", command.predictor),
+        weights=command.weights,
+    )
     model = replace(
         base.model,
         streams=dict.fromkeys(command.streams, ()),
         history=command.history,
         frame_skip=command.frame_skip,
-        backbone=replace(
-            base.model.backbone, kind=command.backbone, weights=command.weights
-        ),
-        predictor=replace(base.model.predictor, kind=command.predictor),
     )
     representation = replace(
         base.representation,
@@ -222,6 +234,8 @@ def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFil
         return folder, config, file
     if command.data is None:
         raise ValueError("no episode file; give one, or --resume a run folder")
+    if command.scratch is not None and not command.scratch.is_dir():
+        raise ValueError(f"--scratch {command.scratch} is no folder; make it first")
     file = EpisodeFile(command.data)
     config = config_of(command, file)
     check_trainable(config, file.spec, file.lengths)
@@ -238,7 +252,14 @@ def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
     if team.size > 1:
         raise ValueError("a dry run needs one process; start it without torchrun")
     folder, config, file = _resolve(command, team)
-    plan = dry_run(config, file, folder.path, runtime, frames=command.frames)
+    plan = dry_run(
+        config,
+        file,
+        folder.path,
+        runtime,
+        frames=command.frames,
+        scratch=command.scratch,
+    )
     if not command.common.json:
         from rich.console import Console
 

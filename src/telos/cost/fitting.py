@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,6 +14,8 @@ from telos.cost.readout import ReadOut
 
 Kind = Literal["linear", "mlp"]
 
+SLAB = 2**13
+"""Rows that are looked at together; a fit holds no second copy of its data."""
 RIDGE = 1e-4
 """Ridge penalty per sample, on standardised latents."""
 
@@ -65,13 +68,17 @@ def fit_readout(
     _check(latents, labels, groups, held_out_fraction)
     latents, labels = latents.detach().cpu().float(), labels.detach().cpu().float()
     train, held_out = _split(len(latents), groups, held_out_fraction, generator)
-    inputs = _Standard.of(latents[train])
-    outputs = _Standard.of(labels[train])
-    x, y = inputs.apply(latents[train]), outputs.apply(labels[train])
+    inputs, outputs = _Standard.of(latents, train), _Standard.of(labels, train)
+
+    def pairs(rows: Tensor) -> tuple[Tensor, Tensor]:
+        return inputs.apply(latents[rows]), outputs.apply(labels[rows])
+
     if kind == "linear":
-        weights, biases = _ridge(x, y)
+        weights, biases = _ridge(*pairs(train))
     else:
-        weights, biases = _train_mlp(x, y, config or MlpConfig(), generator)
+        sizes = latents.shape[1], labels.shape[1]
+        settings = config or MlpConfig()
+        weights, biases = _train_mlp(pairs, train, sizes, settings, generator)
     weights, biases = _fold(weights, biases, inputs, outputs)
     readout = ReadOut(name=name, unit=unit, weights=weights, biases=biases)
     return replace(
@@ -100,9 +107,14 @@ class _Standard:
     std: Tensor
 
     @classmethod
-    def of(cls, values: Tensor) -> _Standard:
-        std = values.std(0, correction=0)
-        return cls(values.mean(0), torch.where(std > 1e-8, std, torch.ones_like(std)))
+    def of(cls, values: Tensor, rows: Tensor) -> _Standard:
+        """Of some rows, in double precision and a slab at a time."""
+        slabs = rows.split(SLAB)
+        mean = sum(values[s].double().sum(0) for s in slabs) / len(rows)
+        squares = sum((values[s].double() - mean).square().sum(0) for s in slabs)
+        std = torch.as_tensor(squares / len(rows)).sqrt().float()
+        std = torch.where(std > 1e-8, std, torch.ones_like(std))
+        return cls(torch.as_tensor(mean).float(), std)
 
     def apply(self, values: Tensor) -> Tensor:
         return (values - self.mean) / self.std
@@ -123,7 +135,7 @@ def _check(
     if not 0 < fraction < 1:
         raise ValueError(f"held_out_fraction is {fraction}, expected between 0 and 1.")
     for what, values in (("latents", latents), ("labels", labels)):
-        if not torch.isfinite(values).all():
+        if not all(torch.isfinite(slab).all() for slab in values.split(SLAB)):
             raise ValueError(f"{what} hold NaN or infinity; drop these rows first.")
 
 
@@ -156,19 +168,24 @@ def _ridge(x: Tensor, y: Tensor) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _train_mlp(
-    x: Tensor, y: Tensor, config: MlpConfig, generator: torch.Generator
+    pairs: Callable[[Tensor], tuple[Tensor, Tensor]],
+    train: Tensor,
+    sizes: tuple[int, int],
+    config: MlpConfig,
+    generator: torch.Generator,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Adam on the mean squared error of standardised data."""
-    sizes = (x.shape[1], config.width, config.width, y.shape[1])
-    net = _mlp(sizes, generator)
+    """Adam on the mean squared error of standardised data, drawn from some rows."""
+    net = _mlp((sizes[0], config.width, config.width, sizes[1]), generator)
+    count = len(train)
     optimizer = torch.optim.AdamW(
         net.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     for _ in range(config.steps):
-        rows = torch.randint(len(x), (min(config.batch, len(x)),), generator=generator)
+        drawn = torch.randint(count, (min(config.batch, count),), generator=generator)
+        x, y = pairs(train[drawn])
         optimizer.zero_grad()
-        nn.functional.mse_loss(net(x[rows]), y[rows]).backward()
+        nn.functional.mse_loss(net(x), y).backward()
         optimizer.step()
         schedule.step()
     layers = [layer for layer in net if isinstance(layer, nn.Linear)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -55,9 +55,17 @@ class ActionScale:
         return (actions - low) / (high - low) * 2 - 1
 
     def from_unit(self, actions: Array) -> Array:
-        """(..., A) in [-1, 1] to environment units."""
+        """(..., A) in [-1, 1] to environment units; what lies outside stays outside.
+
+        Each half is measured from its own end, for that keeps every number of [-1, 1]
+        between the bounds, rounding included, and meets them at -1 and 1. A weighted
+        mean of the two bounds does not: it may leave them by one rounding.
+        """
         low, high = self._like(actions, self.low), self._like(actions, self.high)
-        return low + (actions + 1) / 2 * (high - low)
+        width = high - low
+        above, below = low + (actions + 1) / 2 * width, high - (1 - actions) / 2 * width
+        choose: Any = torch.where if isinstance(actions, torch.Tensor) else np.where
+        return choose(actions < 0, above, below)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain data, for a checkpoint."""

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Int
 
-SLAB_BYTES = 2**25
-"""Bytes that are read at a time where a whole stream is read in order."""
+SLAB_BYTES = 2**22
+"""Bytes that are read at a time where a whole stream is read in order. What they are
+made from, and what on the way, is many times as much."""
 
 
 class Frames(Protocol):
@@ -181,7 +182,7 @@ def select_rows(frames: Frames, rows: Int[np.ndarray, " n"]) -> Frames:
 
 
 def slabs(frames: Frames) -> Iterator[slice]:
-    """All rows in order, about 32 MiB at a time."""
+    """All rows in order, about 4 MiB at a time."""
     row_bytes = int(np.prod(frames.shape[1:])) * frames.dtype.itemsize
     count = max(1, SLAB_BYTES // max(1, row_bytes))
     for first in range(0, len(frames), count):

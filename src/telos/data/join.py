@@ -1,4 +1,8 @@
-"""Writing whole episode files: from memory, and by joining other episode files."""
+"""Writing whole episode files: from memory, and by joining other episode files.
+
+What is compressed in a source stays compressed on its way, wherever its chunks begin at
+the same frames as those of the joined file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from telos.data.diskfile import atomic_hdf5
+from telos.data.diskfile import DiskFile, atomic_hdf5
+from telos.data.opened import damaged, open_hdf5
 from telos.data.recording import Recording, first_frames
 from telos.data.schema import (
     FORMAT,
@@ -63,18 +68,64 @@ def join_files(
         _write_header(file, spec, created, collection)
         create_datasets(file, spec, frames, episodes)
         frame, episode = 0, 0
-        for slab in slabs(sources):
-            _write_slab(file, slab, frame=frame, episode=episode)
-            disk.check()
-            frame, episode = frame + slab.num_frames, episode + slab.num_episodes
+        for source in sources:
+            copied = _copy_chunks(source, file, frame, disk)
+            rest = [name for name in spec.streams if name not in copied]
+            for slab in slabs(source, rest):
+                _write_slab(file, slab, frame=frame, episode=episode)
+                disk.check()
+                frame, episode = frame + slab.num_frames, episode + slab.num_episodes
 
 
-def slabs(sources: Sequence[EpisodeFile]) -> Iterator[Recording]:
-    """Read the sources a few episodes at a time."""
-    for source in sources:
-        group = first_frames(source.lengths) // SLAB_FRAMES
-        for number in np.unique(group):
-            yield source.load(np.flatnonzero(group == number))
+def slabs(
+    source: EpisodeFile, streams: Sequence[str] | None = None
+) -> Iterator[Recording]:
+    """Read a file a few episodes at a time, and all or some of its streams."""
+    group = first_frames(source.lengths) // SLAB_FRAMES
+    firsts = np.flatnonzero(np.diff(group, prepend=-1))
+    for first, end in zip(firsts, [*firsts[1:], len(group)], strict=True):
+        yield source.load(np.arange(first, end), streams)
+
+
+def _copy_chunks(
+    source: EpisodeFile, file: h5py.File, frame: int, disk: DiskFile
+) -> list[str]:
+    """Copy compressed streams without unpacking them; the names of those copied."""
+    copied = []
+    with open_hdf5(source.path) as stored:
+        for name in source.spec.streams:
+            try:
+                old = dataset(stored, f"observations/{name}")
+                new = dataset(file, f"observations/{name}")
+                if not _same_chunks(old, new, frame):
+                    continue
+                for row in range(0, len(old), old.chunks[0]):
+                    _copy_chunk(old, new, row, frame)
+                    disk.check()
+            except (KeyError, OSError) as error:
+                disk.check()
+                raise ValueError(damaged(source.path, str(error))) from error
+            copied.append(name)
+    return copied
+
+
+def _same_chunks(old: h5py.Dataset, new: h5py.Dataset, frame: int) -> bool:
+    """Whether chunks of the one are chunks of the other, ``frame`` rows further on."""
+    if old.chunks is None or old.chunks != new.chunks or frame % old.chunks[0]:
+        return False
+    kinds = ((d.dtype, d.compression, d.shuffle, d.fletcher32) for d in (old, new))
+    return next(kinds) == next(kinds)
+
+
+def _copy_chunk(old: h5py.Dataset, new: h5py.Dataset, row: int, frame: int) -> None:
+    """The chunk from a row on; the last one may share its room with other frames."""
+    end = row + old.chunks[0]
+    if end > len(old):
+        new[frame + row : frame + len(old)] = old[row:]
+        return
+    corner = (0,) * (old.ndim - 1)
+    mask, content = old.id.read_direct_chunk((row, *corner))
+    new.id.write_direct_chunk((frame + row, *corner), content, mask)
 
 
 def _write_header(

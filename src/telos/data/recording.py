@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from telos.data.frames import Frames, select_rows
+from telos.data.scratch import MEMORY, Room
 from telos.envs.world import WorldSpec
 from telos.types import Episode, Streams
 
@@ -64,6 +65,10 @@ class Recording:
     def num_transitions(self) -> int:
         return self.num_frames - self.num_episodes
 
+    def owners(self, rows: np.ndarray) -> np.ndarray:
+        """Episodes that rows belong to, in the shape of the rows."""
+        return np.searchsorted(self.starts, rows, side="right") - 1
+
     def episode(self, index: int) -> Episode:
         """Episode ``index``; what is in memory is not copied."""
         self._check([index])
@@ -98,8 +103,26 @@ class Recording:
 
     def in_memory(self) -> Recording:
         """The same episodes, with all observations in memory."""
-        streams = {name: np.asarray(v) for name, v in self.observations.items()}
-        return replace(self, observations=streams)
+        return self.kept(MEMORY)
+
+    def kept(self, room: Room) -> Recording:
+        """The same episodes, with everything that has a row per frame in a room.
+
+        Large labels, which no training reads, stay in their file.
+
+        Raises:
+            OSError: If there is no room for it.
+        """
+        labels = {
+            name: room.keep(v) if isinstance(v, np.ndarray) else v
+            for name, v in self.labels.items()
+        }
+        return replace(
+            self,
+            observations={n: room.keep(v) for n, v in self.observations.items()},
+            labels=labels,
+            actions=room.keep(self.actions),
+        )
 
     def _check(self, episodes: Sequence[int] | np.ndarray) -> np.ndarray:
         return check_indices(episodes, self.num_episodes)

@@ -32,23 +32,14 @@ def split_by_episode(
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction is {fraction}, expected a number between 0 and 1")
-    keys = list(range(num_episodes)) if groups is None else list(groups)
-    if len(keys) != num_episodes:
-        raise ValueError(
-            f"{len(keys)} groups for {num_episodes} episodes, expected one each"
-        )
-    members: dict[Hashable, list[int]] = {}
-    for index, key in enumerate(keys):
-        members.setdefault(key, []).append(index)
-    held_out = _held_out(
-        list(members.values()), max(1, round(fraction * len(keys))), seed
-    )
+    owner = _numbered(num_episodes, groups)
+    held_out = _held_out(owner, max(1, round(fraction * num_episodes)), seed)
     train = np.setdiff1d(np.arange(num_episodes), held_out)
     if len(train) == 0 or len(held_out) == 0:
         kind = "episodes" if groups is None else "groups of episodes"
         raise ValueError(
-            f"cannot hold out {fraction:g} of {len(members)} {kind}: one side would be "
-            "empty; record more or change the fraction"
+            f"cannot hold out {fraction:g} of {_count(owner)} {kind}: one side would "
+            "be empty; record more or change the fraction"
         )
     return train, held_out
 
@@ -58,10 +49,25 @@ def layout_keys(layouts: Sequence[Mapping[str, float]]) -> list[str]:
     return [json.dumps(dict(layout), sort_keys=True) for layout in layouts]
 
 
-def _held_out(members: list[list[int]], count: int, seed: int) -> np.ndarray:
-    chosen: list[int] = []
-    for group in np.random.default_rng(seed).permutation(len(members)):
-        if len(chosen) >= count:
-            break
-        chosen += members[group]
-    return np.array(sorted(chosen), np.int64)
+def _numbered(num_episodes: int, groups: Sequence[Hashable] | None) -> np.ndarray:
+    """(E,) number of each episode's group, in order of appearance."""
+    if groups is None:
+        return np.arange(num_episodes)
+    if len(groups) != num_episodes:
+        raise ValueError(
+            f"{len(groups)} groups for {num_episodes} episodes, expected one each"
+        )
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in groups], int)
+
+
+def _count(owner: np.ndarray) -> int:
+    return int(owner.max(initial=-1)) + 1
+
+
+def _held_out(owner: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Episodes of the fewest groups, in random order, that are so many together."""
+    order = np.random.default_rng(seed).permutation(_count(owner))
+    reached = np.cumsum(np.bincount(owner, minlength=len(order))[order])
+    chosen = order[: np.searchsorted(reached, count) + 1]
+    return np.flatnonzero(np.isin(owner, chosen))

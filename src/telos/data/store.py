@@ -58,7 +58,11 @@ class EpisodeFile:
         self.lengths: np.ndarray = dataset(file, "episodes/length")[:]
         self.seeds: np.ndarray = dataset(file, "episodes/seed")[:]
         texts = dataset(file, "episodes/layout").asstr()[:]
-        self.layouts: tuple[Mapping[str, float], ...] = tuple(map(json.loads, texts))
+        # Equal layouts are one object: a recording may have a million episodes of few.
+        layouts = {text: json.loads(text) for text in set(texts)}
+        self.layouts: tuple[Mapping[str, float], ...] = tuple(
+            layouts[text] for text in texts
+        )
         self.num_frames = len(dataset(file, "actions"))
         whole = np.array_equal(self.starts, first_frames(self.lengths))
         if not whole or self.lengths.sum() != self.num_frames:

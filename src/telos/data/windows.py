@@ -57,8 +57,7 @@ class WindowSampler:
             windows_per_episode,
         )
         self._recording = recording
-        scale = ActionScale.of_spec(recording.spec)
-        self._actions = np.clip(scale.to_unit(recording.actions), -1, 1)
+        self._scale = ActionScale.of_spec(recording.spec)
         self._positions = np.maximum(recording.lengths - length * frame_skip, 0)
         self._refuse_short()
         self._cumulative = np.cumsum(self._positions * self._weights(weights))
@@ -75,7 +74,8 @@ class WindowSampler:
         k = self.frame_skip
         frames = starts[:, None] + k * np.arange(self.length + 1)
         rows = starts[:, None] + np.arange(k * self.length)
-        actions = self._actions[rows].reshape(len(starts), self.length, -1)
+        taken = np.clip(self._scale.to_unit(self._recording.actions[rows]), -1, 1)
+        actions = taken.reshape(len(starts), self.length, -1)
         return Window(
             observations={
                 name: torch.from_numpy(array[frames])

@@ -2,8 +2,9 @@
 
 Episodes are buffered, then stored in part files (each one a small episode file) in
 the folder ``<name>.h5.parts``; closing joins the existing file, if it is kept, and the
-parts into one new file that replaces the old one in a single operation. A kill at any
-moment loses at most the buffered part, and a new writer with ``resume`` finds the rest.
+parts into one new file that replaces the old one in a single operation; a single part
+becomes the file. A kill at any moment loses at most the buffered part, and a new writer
+with ``resume`` finds the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from telos.data.join import join_files, write_file
 from telos.data.recording import Recording
-from telos.data.schema import parts_folder, spec_difference
+from telos.data.schema import CHUNK_FRAMES, parts_folder, spec_difference
 from telos.data.store import EpisodeFile
 from telos.data.validation import validate_episode
 from telos.envs.world import WorldSpec
@@ -67,8 +68,9 @@ class EpisodeWriter:
             raise ValueError("choose one of append, overwrite and resume")
         self.path, self.spec = Path(path), spec
         self._folder = parts_folder(self.path)
-        self._buffer: list[Episode] = []
-        self._buffered_bytes, self._buffered_since = 0, 0.0
+        self._buffer: list[tuple[float, Episode]] = []
+        """Episodes, each with the time when it came."""
+        self._buffered_bytes = 0
         _drop_finished_parts(self.path, self._folder)
         if overwrite:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -78,6 +80,7 @@ class EpisodeWriter:
         self._check_worlds(stored)
         self._seeds = {int(seed) for file in stored for seed in file.seeds}
         self._num_episodes = sum(file.num_episodes for file in stored)
+        self._stored_frames = sum(file.num_frames for file in stored)
 
     @property
     def seeds(self) -> frozenset[int]:
@@ -97,26 +100,41 @@ class EpisodeWriter:
             OSError: If the disk is full.
         """
         validate_episode(episode, self.spec)
-        if not self._buffer:
-            self._buffered_since = time.monotonic()
-        copy = _copy(episode)
-        self._buffer.append(copy)
+        copy, now = _copy(episode), time.monotonic()
+        self._buffer.append((now, copy))
         self._buffered_bytes += _num_bytes(copy)
         self._seeds.add(episode.seed)
         self._num_episodes += 1
-        age = time.monotonic() - self._buffered_since
+        age = now - self._buffer[0][0]
         if self._buffered_bytes >= PART_BYTES or age >= PART_SECONDS:
-            self.flush()
+            self._store(self._in_whole_chunks())
 
     def flush(self) -> None:
         """Store the buffered episodes as a finished part."""
-        if not self._buffer:
-            return
-        recording = Recording.from_episodes(self._buffer, self.spec)
+        if self._buffer:
+            self._store(len(self._buffer))
+
+    def _store(self, count: int) -> None:
+        """Store the first so many of the buffered episodes as a finished part."""
+        episodes = [episode for _, episode in self._buffer[:count]]
+        recording = Recording.from_episodes(episodes, self.spec)
         _write_manifest(self._folder, self._collection, self._keep)
         part = self._folder / f"{len(self._parts()):06d}.h5"
         write_file(part, part.with_suffix(".tmp"), recording, self._collection)
-        self._buffer, self._buffered_bytes = [], 0
+        self._stored_frames += recording.num_frames
+        self._buffer = self._buffer[count:]
+        self._buffered_bytes = sum(_num_bytes(episode) for _, episode in self._buffer)
+
+    def _in_whole_chunks(self) -> int:
+        """How many buffered episodes to store, so that the next part begins a chunk.
+
+        Chunks of that part are then copied as they are when the file is closed. All of
+        them, where no number of episodes ends with a chunk.
+        """
+        lengths = [episode.num_steps + 1 for _, episode in self._buffer]
+        ends = self._stored_frames + np.cumsum(lengths)
+        whole = np.flatnonzero(ends % CHUNK_FRAMES == 0)
+        return int(whole[-1]) + 1 if len(whole) else len(lengths)
 
     def close(self) -> None:
         """Join everything into the file; without new episodes the file stays as it is.
@@ -125,10 +143,16 @@ class EpisodeWriter:
             OSError: If the disk is full; the parts stay, and so does the old file.
         """
         self.flush()
-        if self._parts():
+        parts = self._parts()
+        if not parts:
+            return
+        sources = self._sources()
+        if len(sources) == 1:
+            parts[0].replace(self.path)
+        else:
             temporary = self._folder / "joined.tmp"
-            join_files(self.path, temporary, self._sources(), self._collection)
-            shutil.rmtree(self._folder)
+            join_files(self.path, temporary, sources, self._collection)
+        shutil.rmtree(self._folder)
 
     def __enter__(self) -> EpisodeWriter:
         return self

@@ -18,6 +18,7 @@ from telos.evaluation.baselines import (
     success_rate,
 )
 from telos.evaluation.episodes import run_episodes
+from telos.evaluation.probes import LabelProbes
 from telos.evaluation.protocol import Protocol
 from telos.evaluation.records import write_records
 from telos.evaluation.results import Actor, EpisodeResults
@@ -49,8 +50,8 @@ class Evaluation:
     """x and y range of the image in world units; None if positions are not drawn."""
     open_loop: Mapping[str, Any] | None = None
     """See ``open_loop.open_loop``."""
-    probes: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
-    """See ``probes.probe``."""
+    probes: Mapping[str, LabelProbes] = field(default_factory=dict)
+    """By label, see ``probes.probe_label``."""
 
     @property
     def success(self) -> Rate:
@@ -65,7 +66,7 @@ class Evaluation:
             "floors": {n: _baseline_json(b) for n, b in self.floors.items()},
             "ceiling": _ceiling_json(self.ceiling),
             "open_loop": self.open_loop,
-            "probes": dict(self.probes),
+            "probes": to_dict(self.probes),
             "machine": dict(self.machine),
             "commit": self.commit,
             "command": self.command,
@@ -89,7 +90,7 @@ class Evaluation:
     def with_model(
         self,
         open_loop: Mapping[str, Any] | None,
-        probes: Mapping[str, Mapping[str, float | str]],
+        probes: Mapping[str, LabelProbes],
     ) -> Evaluation:
         """The same evaluation with what was measured on the model alone."""
         return replace(self, open_loop=open_loop, probes=probes)

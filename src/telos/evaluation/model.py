@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from telos.config import to_dict
 from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.evaluation.labelled import split_labels, with_labels
 from telos.evaluation.open_loop import HORIZONS, LabelReadOut, Model, open_loop
-from telos.evaluation.probes import probe
+from telos.evaluation.probes import LabelProbes, probe_label
 
 FRAMES, BATCH = 4096, 128
 """Frames that probes are fitted and measured on, and how many are encoded at once."""
@@ -25,10 +24,8 @@ class ModelMeasures:
     """The parts of an evaluation that need no episodes to be run."""
 
     open_loop: Mapping[str, Any]
-    probes: Mapping[str, Mapping[str, Any]]
-    """Label -> fields of a ``ProbeResult`` of the small network."""
-    linear_probes: Mapping[str, Mapping[str, Any]]
-    """The same for linear probes."""
+    probes: Mapping[str, LabelProbes]
+    """By label."""
 
 
 def measure_model(
@@ -36,41 +33,48 @@ def measure_model(
     recording: Recording,
     readout: LabelReadOut | None = None,
     *,
+    control: Model | None = None,
     horizons: Sequence[int] = HORIZONS,
     seed: int = 0,
 ) -> ModelMeasures:
-    """Open-loop error and a probe of every label, on episodes not trained on.
+    """Open-loop error and probes of every label, on episodes not trained on.
 
     Args:
         model: The world model.
         recording: Held-out episodes with labels.
         readout: Gives open-loop errors in physical units too.
+        control: A model of the same history and frame skip that has learned nothing
+            (`telos.world_model.untrained`), to be probed on the same frames.
         horizons: Model steps of the open-loop errors.
         seed: Decides windows and splits.
     """
-    names = [name for name, spec in recording.spec.labels.items() if _is_number(spec)]
-    latents, labels, episodes = encode_frames(model, recording, names, seed=seed)
-    results = {
-        kind: {
-            name: to_dict(
-                probe(
-                    latents,
-                    labels[name],
-                    episodes,
-                    unit=recording.spec.labels[name].unit,
-                    kind=kind,
-                    seed=seed,
-                )
-            )
-            for name in names
-        }
-        for kind in ("linear", "mlp")
-    }
     return ModelMeasures(
         open_loop=open_loop(model, recording, horizons, readout, seed=seed),
-        probes=results["mlp"],
-        linear_probes=results["linear"],
+        probes=_probes(model, control, recording, seed),
     )
+
+
+def _probes(
+    model: Model, control: Model | None, recording: Recording, seed: int
+) -> dict[str, LabelProbes]:
+    """Probes of every label that is a number or a few, by its name."""
+    specs = {n: s for n, s in recording.spec.labels.items() if _is_number(s)}
+    latents, labels, episodes = encode_frames(model, recording, [*specs], seed=seed)
+    untrained = None
+    if control is not None:
+        untrained, _, same = encode_frames(control, recording, [*specs], seed=seed)
+        assert torch.equal(same, episodes), "the control saw other frames"
+    return {
+        name: probe_label(
+            latents,
+            labels[name],
+            episodes,
+            untrained=untrained,
+            unit=spec.unit,
+            seed=seed,
+        )
+        for name, spec in specs.items()
+    }
 
 
 @torch.inference_mode()

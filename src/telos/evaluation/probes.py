@@ -2,6 +2,10 @@
 
 A probe is trained on some episodes, chosen on others and measured on a third set. Split
 by frames instead, a probe would recognise the episode and report what it remembers.
+
+Two controls say what a number is worth: guessing the mean, which knows nothing, and the
+same probe on an encoder that has learned nothing. Much can be read out of random
+features, of vectors above all.
 """
 
 from __future__ import annotations
@@ -38,6 +42,20 @@ class ProbeResult:
     kind: Kind
     num_test: int
     """Frames measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelProbes:
+    """What can be read of one label, by each kind of probe, beside the controls.
+
+    All are trained, chosen and measured on the same frames.
+    """
+
+    linear: ProbeResult
+    mlp: ProbeResult
+    untrained_linear: ProbeResult | None = None
+    """On an encoder that has learned nothing; None if there was none."""
+    untrained_mlp: ProbeResult | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +99,40 @@ def probe(
         unit=unit,
         kind=kind,
         num_test=len(test.y),
+    )
+
+
+def probe_label(
+    latents: Float[Tensor, "N D"],
+    labels: Float[Tensor, "N q"],
+    episodes: Tensor,
+    *,
+    untrained: Float[Tensor, "N D"] | None = None,
+    unit: str,
+    seed: int = 0,
+) -> LabelProbes:
+    """Both kinds of probe, on latents and on those of an untrained encoder.
+
+    Args:
+        latents: One row per frame.
+        labels: The quantity at the same frames.
+        episodes: (N,) episode that each frame is from.
+        untrained: The same frames as an encoder sees them that has learned nothing.
+        unit: Physical unit of the label.
+        seed: Decides the split, and the networks' start.
+
+    Raises:
+        ValueError: As `probe`.
+    """
+
+    def by(kind: Kind, seen: Tensor) -> ProbeResult:
+        return probe(seen, labels, episodes, unit=unit, kind=kind, seed=seed)
+
+    return LabelProbes(
+        linear=by("linear", latents),
+        mlp=by("mlp", latents),
+        untrained_linear=None if untrained is None else by("linear", untrained),
+        untrained_mlp=None if untrained is None else by("mlp", untrained),
     )
 
 

@@ -114,7 +114,12 @@ def lines(summary: dict[str, Any]) -> list[str]:
         name = summary["ceiling"]["name"]
         found = summary["ceiling"]
         text.append(f"{'ceiling':<17}{_line(found)}{_safely(found)} ({name})")
-    return [*text, *_safety_lines(summary), _latency_line(summary["decisions"])]
+    return [
+        *text,
+        *_safety_lines(summary),
+        _latency_line(summary["decisions"]),
+        *(_probe_line(*found) for found in summary["probes"].items()),
+    ]
 
 
 def _safely(rate: dict[str, Any]) -> str:
@@ -155,6 +160,25 @@ def _latency_line(decisions: dict[str, Any]) -> str:
         f"{decisions['ms_p95']:.1f}; {decisions['num_envs']} side by side), "
         f"{decisions['evaluations']:.0f} model evaluations"
     )
+
+
+def _probe_line(label: str, found: dict[str, Any]) -> str:
+    """What can be read of a label, linearly and not, beside both controls."""
+    linear, mlp = found["linear"], found["mlp"]
+    line = (
+        f"reads {label + ':':<11}R2 {_score(linear)} linear, {_score(mlp)} network; "
+        f"{mlp['error']:.3g} {mlp['unit']} off".rstrip()
+        + f" (guessing {mlp['guess']:.3g})"
+    )
+    if found["untrained_linear"] is None:
+        return line
+    controls = (found[f"untrained_{kind}"] for kind in ("linear", "mlp"))
+    return f"{line}; untrained {', '.join(map(_score, controls))}"
+
+
+def _score(probe: dict[str, Any]) -> str:
+    """R2; nan where the label never changes."""
+    return f"{float(probe['r2']):.3f}"
 
 
 def _rate(results: EpisodeResults, name: str) -> dict[str, float]:

@@ -53,6 +53,7 @@ def check_shared(config: TrainConfig, team: Team) -> None:
         "dynamics.batch": config.dynamics.batch,
         "chart.batch": config.chart.batch,
         "critic.batch": config.critic.batch,
+        "habit.batch": config.habit.batch,
     }
     if config.decoder is not None:
         shared["decoder.batch"] = config.decoder.batch
@@ -70,6 +71,7 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
         "chart": 1,
         # Targets of the critic end where the episode ends: one transition will do.
         "critic": 1,
+        "habit": 1,
     }
     if config.decoder is not None:
         transitions["decoder"] = 0
@@ -101,6 +103,8 @@ def _check_numbers(config: TrainConfig) -> None:
         "dynamics.steps": config.dynamics.steps,
         "chart.steps": config.chart.steps,
         "critic.steps": config.critic.steps,
+        "habit.steps": config.habit.steps,
+        "habit.reach": config.habit.reach,
         "checkpoint_every": config.checkpoint_every,
     }
     if config.decoder is not None:

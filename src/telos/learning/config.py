@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from telos.config import Size
 from telos.envs.world import WorldSpec
 from telos.perception import pinned
-from telos.world_model import JEPAConfig, sized
+from telos.world_model import JEPAConfig, fitted, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
 CriticForm = Literal["auto", "paths", "expectile", "quasimetric"]
@@ -145,6 +145,22 @@ class CriticConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HabitConfig:
+    """What is usually done on the way to a goal, on frozen latents."""
+
+    steps: int = 3000
+    batch: int = 1024
+    width: int = 256
+    choices: int = 8
+    """Ways of doing a thing that are told apart."""
+    reach: int = 40
+    """Goals lie at most so many model steps ahead, or where the episode ends."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, weight_decay=1e-2, clip=1.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecoderConfig:
     """Pictures of latents for people, on frozen latents and after everything else."""
 
@@ -175,6 +191,7 @@ class TrainConfig:
     dynamics: DynamicsConfig = DynamicsConfig()
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
+    habit: HabitConfig = HabitConfig()
     decoder: DecoderConfig | None = None
     """None trains no decoder; the agent is the same with and without."""
     held_out: float = 0.08
@@ -198,7 +215,7 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what was not known before: streams, action dimension, digest of weights.
+    """Fill in what was not known before: streams, actions, tokens, digest of weights.
 
     Raises:
         FileNotFoundError: If pretrained weights are named that are not there.
@@ -211,10 +228,10 @@ def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
         raise ValueError(
             f"streams {unknown} are not recorded; the file has {sorted(spec.streams)}"
         )
-    model = replace(
+    model = fitted(
         config.model,
-        streams={n: tuple(spec.streams[n].shape) for n in streams},
-        action_dim=config.model.frame_skip * spec.action_dim,
-        backbone=pinned(config.model.backbone),
+        replace(config.model, backbone=pinned(config.model.backbone)),
+        {n: tuple(spec.streams[n].shape) for n in streams},
+        config.model.frame_skip * spec.action_dim,
     )
     return replace(config, model=model, world=spec.id)

@@ -141,7 +141,7 @@ def strips(
         seed=seed,
     )
     window = sampler.batch(0)
-    device = model.head.weight.device
+    device = model.device
     first = window.observations[LATENT][:, :1].to(device)
     imagined = model.rollout(first, window.actions[:, None].to(device)).states[:, 0, 0]
     stream = "pixels" if "pixels" in decoder.parts else next(iter(decoder.parts))

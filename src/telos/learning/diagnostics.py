@@ -41,7 +41,7 @@ def within_share(z: Float[Tensor, "E T D"]) -> float:
 
 
 def measure(
-    latents: Float[Tensor, "E T D"], state_dim: int, skill: float
+    latents: Float[Tensor, "E T D"], state_dim: int, skill: float, tokens: int = 1
 ) -> Mapping[str, float]:
     """Evidence for a verdict, from frames of several episodes.
 
@@ -49,8 +49,10 @@ def measure(
         latents: T frames of E episodes.
         state_dim: Leading dimensions that should move within an episode.
         skill: 1 - prediction error / error of predicting no change.
+        tokens: Tokens that a state consists of. Spread and rank are then those of a
+            token with the context beside it: a patch where nothing moves is not dead.
     """
-    flat = latents.flatten(0, 1)
+    flat = _beside_context(latents.flatten(0, 1), state_dim, tokens)
     std = flat.std(dim=0)
     return {
         "std_min": float(std.min()),
@@ -61,6 +63,14 @@ def measure(
         "within_share": within_share(latents[..., :state_dim]),
         "prediction_skill": skill,
     }
+
+
+def _beside_context(latents: Tensor, state_dim: int, tokens: int) -> Tensor:
+    """(N, D) to a row for each token, with its frame's context."""
+    state, context = latents[:, :state_dim], latents[:, state_dim:]
+    own = state.unflatten(-1, (tokens, -1))
+    around = context.unsqueeze(1).expand(-1, tokens, -1)
+    return torch.cat([own, around], dim=-1).flatten(0, 1)
 
 
 def judge(evidence: Mapping[str, float]) -> Verdict:

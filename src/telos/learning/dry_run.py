@@ -24,7 +24,13 @@ from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Phase, make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules, num_parameters
 from telos.learning.pictures import DecoderPhase, show
-from telos.learning.reading import Reading, Where, choose_reading, seen_frame_bytes
+from telos.learning.reading import (
+    Reading,
+    Where,
+    choose_reading,
+    latent_bytes,
+    seen_frame_bytes,
+)
 from telos.learning.training import latent_phase, phases_of, representation_phase
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
 
@@ -107,6 +113,7 @@ def dry_run(
     runtime: Runtime | None = None,
     *,
     frames: Where = "auto",
+    scratch: Path | None = None,
 ) -> DryRun:
     """Foretell a training by making a few real steps on a few episodes.
 
@@ -116,13 +123,16 @@ def dry_run(
         folder: Run folder that would be made; it is not touched.
         runtime: Where it would run; chosen automatically by default.
         frames: Where they would lie while the encoder trains, see `choose_reading`.
+        scratch: Folder for a scratch; the run folder by default.
 
     Raises:
         ValueError: If the training could not start.
     """
     check_trainable(config, file.spec, file.lengths)
     runtime = runtime or choose_runtime()
-    reading = choose_reading(config.model, file.spec, file.num_frames, frames)
+    reading = choose_reading(
+        config.model, file.spec, file.num_frames, frames, folder=scratch or folder
+    )
     train, held_out = split_by_episode(
         file.num_episodes, config.held_out, seed=config.seed
     )
@@ -170,8 +180,7 @@ def _time_parts(
     """The phases, and seconds of each part; encoding for the subset only."""
     began = time.monotonic()
     prepared = prepare_recording(modules.model, subset)
-    # Costly features are computed once, wherever they then lie.
-    if reading.in_memory or modules.model.reduction.costly:
+    if reading.place != "file":  # a few frames: the system keeps a scratch in memory
         prepared = prepared.in_memory()
     preparing = time.monotonic() - began
     first = representation_phase(config, modules, prepared)
@@ -243,11 +252,12 @@ def _memory(
     The rest (libraries, activations, optimiser, frames on their way) is what this
     process needed for the steps that it has just made.
     """
-    kept = seen_frame_bytes(config.model, file.spec) if reading.in_memory else 0
-    # A read-out's fit holds latents about four times.
-    per_frame = kept + 16 * config.model.latent_dim
-    rest = peak_memory_bytes() - per_frame * subset.num_frames
-    return int(per_frame * file.num_frames + max(0, rest))
+    seen = seen_frame_bytes(config.model, file.spec)
+    worked_out = latent_bytes(config.model)
+    per_frame = {"memory": seen + worked_out, "scratch": 0, "file": worked_out}
+    held = worked_out if reading.place == "file" else seen + worked_out
+    rest = peak_memory_bytes() - held * subset.num_frames
+    return int(per_frame[reading.place] * file.num_frames + max(0, rest))
 
 
 def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:

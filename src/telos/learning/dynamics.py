@@ -65,7 +65,7 @@ class DynamicsPhase:
         """Misfit of states one step ahead, later up to ``length`` steps."""
         early = step < self.config.one_step * self.num_steps
         window = (self._one if early else self._several).batch(step)
-        device = self.model.head.weight.device
+        device = self.model.device
         latent = window.observations[LATENT].to(device)
         actions = window.actions.to(device)
         measured = self._measure(latent, actions)

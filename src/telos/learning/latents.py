@@ -13,6 +13,7 @@ from torch import Tensor
 from telos.data.frames import Frames, MappedFrames
 from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
+from telos.data.scratch import MEMORY, Room
 from telos.learning.distributed import ALONE, Team
 from telos.types import Observation
 from telos.world_model import JEPA
@@ -42,23 +43,27 @@ def prepare_recording(model: JEPA, recording: Recording) -> Recording:
 
 
 @torch.no_grad()
-def encode_recording(model: JEPA, prepared: Recording, team: Team = ALONE) -> Recording:
+def encode_recording(
+    model: JEPA, prepared: Recording, team: Team = ALONE, room: Room = MEMORY
+) -> Recording:
     """The episodes of a prepared recording, as latents (N, D) and goal states (N, Z).
 
     A frame is encoded twice: with the history that the model wants, and as agents are
     given a goal, as a history of itself. With a history of one both are the same.
     Frames are read once, in order; each process of a team encodes its share of them.
+    Both go into a room.
     """
     model.eval()
-    past = _past_rows(prepared, model.history, model.frame_skip)
-    latents = np.zeros((len(past), model.config.latent_dim), np.float32)
-    goals = np.zeros((len(past), model.config.state_dim), np.float32)
-    firsts = range(0, len(past), CHUNK)[team.rank :: team.size]
+    count = prepared.num_frames
+    latents = room.zeros((count, model.config.latent_dim), np.float32)
+    goals = room.zeros((count, model.config.state_dim), np.float32)
+    firsts = range(0, count, CHUNK)[team.rank :: team.size]
 
     def read(number: int) -> Observation:
-        rows = past[firsts[number] : firsts[number] + CHUNK]
+        rows = np.arange(firsts[number], min(firsts[number] + CHUNK, count))
+        past = _past_rows(prepared, rows, model.history, model.frame_skip)
         return {
-            name: torch.from_numpy(frames[rows])
+            name: torch.from_numpy(frames[past])
             for name, frames in prepared.observations.items()
         }
 
@@ -75,26 +80,30 @@ def encode_recording(model: JEPA, prepared: Recording, team: Team = ALONE) -> Re
     return replace(prepared, observations={LATENT: latents, GOAL: goals})
 
 
-def swap_contexts(latents: Recording, state_dim: int, seed: int) -> Recording:
+def swap_contexts(
+    latents: Recording, state_dim: int, seed: int, room: Room = MEMORY
+) -> Recording:
     """The same latents, each with the context of another frame of its episode.
 
     A context leaks a little of what moves. Read-outs, predictor and critic that are
     trained on a frame's own context come to rely on the leak, and imagination, which
     carries the context along unchanged, then seems to move half as far as it does.
     """
-    swapped = np.array(latents.observations[LATENT])
+    whole = latents.observations[LATENT]
+    swapped = room.zeros(tuple(whole.shape), whole.dtype)
     rng = np.random.default_rng((seed, 2))
     for start, length in zip(latents.starts, latents.lengths, strict=True):
-        rows = start + rng.permutation(length)
-        swapped[start : start + length, state_dim:] = latents.observations[LATENT][
-            rows, state_dim:
+        own = whole[start : start + length]
+        swapped[start : start + length, :state_dim] = own[:, :state_dim]
+        swapped[start : start + length, state_dim:] = own[
+            rng.permutation(length), state_dim:
         ]
     return replace(latents, observations={**latents.observations, LATENT: swapped})
 
 
 def _newest(model: JEPA, seen: Observation) -> Float[np.ndarray, "n D"]:
     """Latents of the newest of the frames (n, history, ...)."""
-    device = model.head.weight.device
+    device = model.device
     there = {name: frames.to(device) for name, frames in seen.items()}
     return model.encode_prepared(there)[:, -1].cpu().numpy()
 
@@ -104,9 +113,10 @@ def _standing_still(seen: Observation) -> Mapping[str, Tensor]:
     return {name: x[:, -1:].expand_as(x).contiguous() for name, x in seen.items()}
 
 
-def _past_rows(recording: Recording, history: int, frame_skip: int) -> np.ndarray:
-    """(N, history) rows of the frames that are seen together, newest last."""
-    rows = np.arange(recording.num_frames)
-    first = np.repeat(recording.starts, recording.lengths)
+def _past_rows(
+    recording: Recording, rows: np.ndarray, history: int, frame_skip: int
+) -> np.ndarray:
+    """(n, history) rows of the frames that are seen with each, newest last."""
+    first = recording.starts[recording.owners(rows)]
     back = frame_skip * np.arange(history - 1, -1, -1)
     return np.maximum(rows[:, None] - back, first[:, None])

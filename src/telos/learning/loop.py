@@ -20,6 +20,8 @@ from telos.learning.distributed import ALONE, Team
 from telos.runs import Checkpoint, Interrupt, Run, flatten_optimizer, restore_optimizer
 from telos.runtime import Runtime
 
+LATER = ("habit",)
+"""Networks that checkpoints of earlier versions lack."""
 LOG_EVERY = 20
 """Steps between lines of metrics.jsonl."""
 
@@ -190,6 +192,9 @@ def learning_rate(config: OptimiserConfig, step: int, num_steps: int) -> float:
 def restore_modules(modules: nn.Module, checkpoint: Checkpoint) -> None:
     """Load the weights that a checkpoint holds.
 
+    Those of a network that a later phase trains (`LATER`) may be missing: the
+    checkpoint is of a version that did not know the phase, which then begins.
+
     Raises:
         ValueError: If they belong to another configuration.
     """
@@ -199,8 +204,13 @@ def restore_modules(modules: nn.Module, checkpoint: Checkpoint) -> None:
         for name, tensor in checkpoint.tensors.items()
         if name.startswith(prefix)
     }
+    untrained = {
+        f"{later}.{name}": tensor
+        for later in LATER
+        for name, tensor in getattr(modules, later, nn.Module()).state_dict().items()
+    }
     try:
-        modules.load_state_dict(weights)
+        modules.load_state_dict({**untrained, **weights})
     except RuntimeError as mismatch:
         raise ValueError(
             f"the checkpoint does not fit this configuration: {mismatch}"

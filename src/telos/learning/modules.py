@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from telos.actor.habit import Habit
 from telos.cost.critic import Network, build_critic
 from telos.data.actions import ActionScale
 from telos.data.recording import Recording
@@ -29,6 +30,7 @@ class Modules(nn.Module):
         inverse: The head of the inverse-dynamics term.
         chart: Coordinates in which actions are displacements.
         critic: The temporal distance; its slow copy is made here.
+        habit: What is usually done.
         decoder: Shows latents to people, if that is wanted.
     """
 
@@ -38,11 +40,12 @@ class Modules(nn.Module):
         inverse: InverseDynamics,
         chart: Chart,
         critic: Network,
+        habit: Habit,
         decoder: Decoder | None = None,
     ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
-        self.chart, self.decoder = chart, decoder
+        self.chart, self.habit, self.decoder = chart, habit, decoder
         self.target = slow_copy(critic)
 
     def settle_critic(self, config: TrainConfig) -> None:
@@ -50,7 +53,7 @@ class Modules(nn.Module):
         seed_all(config.seed)
         wanted = untrained_critic(config)
         if wanted.form != self.critic.form:
-            self.critic = wanted.to(self.model.head.weight.device)
+            self.critic = wanted.to(self.model.device)
             self.target = slow_copy(self.critic)
 
 
@@ -73,9 +76,10 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     critic = untrained_critic(config)
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
     chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
+    habit = untrained_habit(config)
     # Last, so that all others begin the same with and without it.
     decoder = None if config.decoder is None else _untrained_decoder(config, spec)
-    return Modules(model, inverse, chart, critic, decoder)
+    return Modules(model, inverse, chart, critic, habit, decoder)
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -87,6 +91,7 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "inverse dynamics": (modules.inverse,),
         "chart": (modules.chart,),
         "critic": (modules.critic,),
+        "habit": (modules.habit,),
     }
     if modules.decoder is not None:
         parts["decoder"] = (modules.decoder,)
@@ -103,6 +108,17 @@ def untrained_critic(config: TrainConfig) -> Network:
         config.model.state_dim,
         config.model.context_dim,
         config.critic.width,
+    )
+
+
+def untrained_habit(config: TrainConfig) -> Habit:
+    """The network that the habit is formed in."""
+    return Habit(
+        config.model.state_dim,
+        config.model.context_dim,
+        config.model.action_dim,
+        config.habit.width,
+        config.habit.choices,
     )
 
 

@@ -15,6 +15,7 @@ from telos.cost.readout import ReadOut
 from telos.data.frames import Frames
 from telos.data.recording import Recording
 from telos.data.schema import spec_to_json
+from telos.data.scratch import MEMORY, Room
 from telos.data.windows import WindowSampler
 from telos.learning.config import TrainConfig
 from telos.learning.diagnostics import judge, measure
@@ -47,7 +48,7 @@ def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
         seed=seed,
     )
     window = sampler.batch(0)
-    device = model.head.weight.device
+    device = model.device
     latent = window.observations[LATENT].to(device)
     state, _ = model.split(latent)
     actions = window.actions[:, :SKILL_STEPS].to(device)
@@ -56,7 +57,8 @@ def diagnose(model: JEPA, latents: Recording, seed: int) -> Verdict:
     error = (moved - target).square().mean()
     still = (state[:, :1] - target).square().mean().clamp_min(1e-12)
     skill = float(1 - error / still)
-    return judge(measure(latent, model.config.state_dim, skill))
+    config = model.config
+    return judge(measure(latent, config.state_dim, skill, config.num_tokens))
 
 
 def save_verdict(run: Run, about: str, verdict: Verdict, step: int) -> None:
@@ -79,21 +81,24 @@ def read_verdicts(run: Run) -> list[dict[str, Any]]:
 
 
 def fit_readouts(
-    latents: Recording, held_out: Recording, seed: int
+    latents: Recording, held_out: Recording, seed: int, room: Room = MEMORY
 ) -> Mapping[str, ReadOut]:
     """A read-out for every flat float label, fitted on latents of all episodes.
 
     Labels are logged quantities such as positions; the world model has not seen them.
-    Of very many frames a share is taken, evenly spaced.
+    Of very many frames a share is taken, evenly spaced, and put into a room.
     """
     both = [latents, held_out]
     every = -(-sum(r.num_frames for r in both) // READ_OUT)
 
     def joined(arrays: Iterable[Frames]) -> np.ndarray:
-        return np.concatenate([array[::every] for array in arrays])
+        some = [array[::every] for array in arrays]
+        out = room.zeros((sum(map(len, some)), *some[0].shape[1:]), some[0].dtype)
+        return np.concatenate(some, out=out)
 
     inputs = torch.from_numpy(joined(r.observations[LATENT] for r in both))
-    groups = torch.from_numpy(joined(_groups(r, side) for side, r in enumerate(both)))
+    sides = [_groups(r, side, every) for side, r in enumerate(both)]
+    groups = torch.from_numpy(np.concatenate(sides))
     readouts = {}
     for name, spec in latents.spec.labels.items():
         if len(spec.shape) > 1 or not spec.dtype.startswith("float"):
@@ -122,6 +127,7 @@ def save_trained(
     tensors, world_model = pack_world_model(modules.model)
     critic = modules.critic
     tensors |= {f"critic/{k}": v for k, v in critic.state_dict().items()}
+    tensors |= {f"habit/{k}": v for k, v in modules.habit.state_dict().items()}
     terrain = _terrain_description(config, modules)
     if terrain is not None:
         tensors |= {f"chart/{k}": v for k, v in modules.chart.state_dict().items()}
@@ -130,6 +136,7 @@ def save_trained(
     description: dict[str, Any] = {
         "world_model": world_model,
         "critic": critic_description(critic),
+        "habit": modules.habit.description(),
         "terrain": terrain,
         "typical_change": typical_change(latents, modules.model),
         "readouts": {name: r.description() for name, r in readouts.items()},
@@ -164,6 +171,7 @@ def typical_change(latents: Recording, model: JEPA) -> float:
     return float(np.sqrt(np.concatenate(squares).mean()))
 
 
-def _groups(recording: Recording, side: int) -> np.ndarray:
-    """(N,) a number for each episode, different on the two sides."""
-    return 2 * np.repeat(np.arange(recording.num_episodes), recording.lengths) + side
+def _groups(recording: Recording, side: int, every: int) -> np.ndarray:
+    """Of every so many frames, a number for its episode that its side alone uses."""
+    rows = np.arange(0, recording.num_frames, every)
+    return 2 * recording.owners(rows) + side

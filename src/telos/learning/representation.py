@@ -115,7 +115,7 @@ class RepresentationPhase:
     def _encode(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """States (B, T+1, Z), contexts (B, T+1, C) and actions (B, T, A)."""
         window, team = self.sampler.batch(step), self._team
-        device = self.model.head.weight.device
+        device = self.model.device
         seen = {name: value.to(device) for name, value in window.observations.items()}
         skip = self.model.history - 1
         features = team.gather(self.model.features(seen))
@@ -126,44 +126,53 @@ class RepresentationPhase:
     def _guard(
         self, state: Tensor, context: Tensor, step: int
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Anti-collapse terms of both parts of the latent."""
+        """Anti-collapse terms of both parts of the latent; one may have no context."""
+        draw = torch.Generator().manual_seed(hash((self._seed, step)) % 2**63)
+        loss, parts = self._state_guard(state, draw)
+        if not context.shape[-1]:
+            return loss, parts
+        of_context, more = self._context_guard(context, draw)
+        return loss + of_context, {**parts, **more}
+
+    def _state_guard(
+        self, state: Tensor, draw: torch.Generator
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """States spread within episodes, and their dimensions are no copies.
+
+        Variance and covariance are those of a token's numbers, over all tokens.
+        """
+        weights = self.config
+        residuals = within_groups(state.unflatten(0, (-1, weights.windows)))
+        if weights.anti_collapse == "none":
+            return state.new_zeros(()), {}
+        if weights.anti_collapse == "sigreg":
+            normal = sigreg(residuals, generator=draw)
+            return weights.sigreg * normal, {"state_sigreg": normal}
+        tokens = self.model.per_token(residuals).flatten(0, 1)
+        spread, copies = variance(tokens, STATE_SPREAD), covariance(tokens)
+        loss = weights.state_variance * spread + weights.state_covariance * copies
+        return loss, {"state_variance": spread, "state_covariance": copies}
+
+    def _context_guard(
+        self, context: Tensor, draw: torch.Generator
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Contexts stay the same within an episode and spread between episodes."""
         weights = self.config
         groups = context.unflatten(0, (-1, weights.windows)).flatten(1, 2)
         same = invariance(groups)
+        loss, parts = weights.invariance * same, {"invariance": same}
         views = groups[:, 0], groups[:, -1]
-        residuals = within_groups(state.unflatten(0, (-1, weights.windows)))
         if weights.anti_collapse == "none":
-            return weights.invariance * same, {"invariance": same}
+            return loss, parts
         if weights.anti_collapse == "sigreg":
-            return self._sigreg(residuals, views, same, step)
-        state_std = variance(residuals, STATE_SPREAD)
-        state_cov = covariance(residuals)
-        context_std = variance(views[0]) + variance(views[1])
-        context_cov = covariance(views[0]) + covariance(views[1])
-        guard = (
-            weights.state_variance * state_std
-            + weights.state_covariance * state_cov
-            + weights.context_variance * context_std
-            + weights.context_covariance * context_cov
-            + weights.invariance * same
-        )
-        return guard, {
-            "state_variance": state_std,
-            "state_covariance": state_cov,
-            "context_covariance": context_cov,
-            "invariance": same,
-        }
-
-    def _sigreg(
-        self, residuals: Tensor, views: tuple[Tensor, Tensor], same: Tensor, step: int
-    ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The same two guards with SIGReg instead of variance and covariance."""
-        weights = self.config
-        draw = torch.Generator().manual_seed(hash((self._seed, step)) % 2**63)
-        state = sigreg(residuals, generator=draw)
-        context = sum((sigreg(view, generator=draw) for view in views), torch.zeros(()))
-        guard = weights.sigreg * (state + context) + weights.invariance * same
-        return guard, {"state_sigreg": state, "context_sigreg": context / 2}
+            normal = sum((sigreg(view, generator=draw) for view in views), 0 * same)
+            parts = {"context_sigreg": normal / 2, **parts}
+            return loss + weights.sigreg * normal, parts
+        spread = variance(views[0]) + variance(views[1])
+        copies = covariance(views[0]) + covariance(views[1])
+        loss = loss + weights.context_variance * spread
+        loss = loss + weights.context_covariance * copies
+        return loss, {"context_covariance": copies, **parts}
 
 
 def from_another_window(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from telos.data.recording import Recording
+from telos.data.scratch import MEMORY, Room
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
 from telos.learning.chart import ChartPhase, judge_chart
@@ -18,7 +18,7 @@ from telos.learning.critic import CriticPhase
 from telos.learning.decoding import Sides, train_decoder
 from telos.learning.distributed import ALONE, Team
 from telos.learning.dynamics import DynamicsPhase
-from telos.learning.features import forget_features, kept_on_disk
+from telos.learning.habit import HabitPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
 from telos.learning.loop import Loop, Phase, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
@@ -34,11 +34,14 @@ from telos.learning.pictures import DecoderPhase
 from telos.learning.representation import RepresentationPhase
 from telos.learning.ways import find_ways
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
-from telos.runtime import Runtime
+from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
 from telos.world_model import JEPA
 
-ORDER = ("representation", "dynamics", "chart", "critic")
+ORDER = ("representation", "dynamics", "chart", "critic", "habit")
+"""Phases of every training."""
+SETTLED = ("critic", "habit", DecoderPhase.name)
+"""Phases in which it is known what kind of critic there is."""
 
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
@@ -64,9 +67,7 @@ def split_episodes(
     model: JEPA,
     recording: Recording,
     *,
-    in_memory: bool = True,
-    run: Path | None = None,
-    team: Team = ALONE,
+    room: Room | None = MEMORY,
 ) -> Episodes:
     """Split by episode, and reduce images.
 
@@ -74,20 +75,25 @@ def split_episodes(
         config: Says how many episodes are held out, and whether actions are shuffled.
         model: Says how images are reduced.
         recording: Episodes, in memory or in their file.
-        in_memory: Read reduced images into memory, where they are not there yet.
-        run: Where costly features are kept that are not in memory; nowhere by default.
-        team: The processes that train together.
+        room: Where reduced images are put, unless they are there already; None leaves
+            them where they are.
+
+    Raises:
+        OSError: If the room is too small for them.
+        ValueError: If a frozen network has to see them, and there is no room.
     """
     if config.shuffle_actions:
         recording = _shuffled(recording, config.seed)
+    if room is None and model.reduction.costly:
+        raise ValueError(
+            "a frozen network would look at every frame in every batch; give a room "
+            "(MEMORY, or a Scratch) in which to keep what it saw"
+        )
     prepared = prepare_recording(model, recording)
-    if model.reduction.costly and run is not None and not in_memory:
-        images = [n for n, shape in model.config.streams.items() if len(shape) == 3]
-        prepared = kept_on_disk(prepared, images, run, team)
     sides = split_by_episode(recording.num_episodes, config.held_out, seed=config.seed)
     train, held_out = (prepared.select(side) for side in sides)
-    if in_memory:
-        train, held_out = train.in_memory(), held_out.in_memory()
+    if room is not None:
+        train, held_out = train.kept(room), held_out.kept(room)
     return Episodes(train=train, held_out=held_out)
 
 
@@ -98,7 +104,7 @@ def train(
     runtime: Runtime,
     *,
     resume: bool = False,
-    in_memory: bool = True,
+    room: Room | None = MEMORY,
     team: Team = ALONE,
     listen: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda line: None,
@@ -111,8 +117,9 @@ def train(
         recording: Episodes, frames as stored, in memory or in their file.
         runtime: Device, dtype, threads.
         resume: Go on from the newest checkpoint.
-        in_memory: Keep reduced images in memory; else each batch is read from the file.
-            Which of the two makes no difference to the result.
+        room: Where reduced images are kept, and later latents. With None each batch of
+            images is read from where they are, and latents are in memory. Which of them
+            makes no difference to the result.
         team: The processes that train together; the leading one writes the run folder.
         listen: Told of progress.
         say: Told of verdicts, in words.
@@ -120,22 +127,21 @@ def train(
     Raises:
         BlockingIOError: If another process is training in this folder.
         Interrupted: After Ctrl-C; everything is saved, and `resume` goes on.
+        OSError: If the room is too small.
         ValueError: If the processes cannot share a batch evenly.
     """
     with Interrupt() as interrupt, _writer(run, team):
         checkpoint = _checkpoint(run, team) if resume else None
-        if checkpoint is not None and checkpoint.phase in ("critic", "decoder"):
+        if checkpoint is not None and checkpoint.phase in SETTLED:
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
-        episodes = split_episodes(
-            config,
-            modules.model,
-            recording,
-            in_memory=in_memory,
-            run=run.path,
-            team=team,
-        )
+        episodes = split_episodes(config, modules.model, recording, room=room)
+        # Only a decoder looks at stored images again. What else of them lies in memory
+        # is not needed beside its copies.
+        stored = None if config.decoder is None else recording
+        del recording
+        return_freed_memory()
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
         team.align(modules)
@@ -148,13 +154,13 @@ def train(
             listen=listen,
             team=team,
         )
-        latents = _run_phases(loop, config, modules, episodes, checkpoint, say)
-        if config.decoder is not None:
+        latents = _run_phases(
+            loop, config, modules, episodes, checkpoint, room or MEMORY, say
+        )
+        if stored is not None:
             if checkpoint is not None and checkpoint.phase != DecoderPhase.name:
                 checkpoint = None
-            train_decoder(loop, config, modules, latents, recording, checkpoint, say)
-        if team.leads:
-            forget_features(run.path)
+            train_decoder(loop, config, modules, latents, stored, checkpoint, say)
 
 
 def _writer(run: Run, team: Team) -> AbstractContextManager:
@@ -173,6 +179,7 @@ def _run_phases(
     modules: Modules,
     episodes: Episodes,
     checkpoint: Checkpoint | None,
+    room: Room,
     say: Callable[[str], None],
 ) -> Sides:
     """Train and store everything that acts."""
@@ -185,17 +192,19 @@ def _run_phases(
         checkpoint = None
     latents, held_out = (
         swap_contexts(
-            encode_recording(modules.model, side, team),
+            encode_recording(modules.model, side, team, room),
             config.model.state_dim,
             config.seed,
+            room,
         )
         for side in (episodes.train, episodes.held_out)
     )
-    later = [name for name in order[max(1, start) :] if name in ORDER]
-    for name in later:
+    return_freed_memory()
+    for name in (name for name in order[max(1, start) :] if name in ORDER):
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
-        loop.run(latent_phase(name, config, modules, latents, team), checkpoint)
+        phase = latent_phase(name, config, modules, latents, team, room)
+        loop.run(phase, checkpoint)
         checkpoint = None
         if name == "dynamics" and team.leads:
             verdict = diagnose(modules.model, held_out, config.seed)
@@ -203,7 +212,7 @@ def _run_phases(
             save_verdict(loop.run_folder, "representation", verdict, steps)
             say(f"{verdict.name}: {verdict.text}")
     if team.leads:
-        readouts = fit_readouts(latents, held_out, config.seed)
+        readouts = fit_readouts(latents, held_out, config.seed, room)
         save_trained(loop.run_folder, config, modules, readouts, latents)
     return Sides(train=latents, held_out=held_out)
 
@@ -268,8 +277,9 @@ def latent_phase(
     modules: Modules,
     latents: Recording,
     team: Team = ALONE,
+    room: Room = MEMORY,
 ) -> Phase:
-    """Phase 2 to 4 (`dynamics`, `chart`, `critic`), on encoded frames.
+    """Phase 2 to 5 (`dynamics`, `chart`, `critic`, `habit`), on encoded frames.
 
     A critic that is still to be settled on is taken to learn from shortest ways.
 
@@ -278,16 +288,21 @@ def latent_phase(
     """
     model, seed = modules.model, config.seed
     if name == "critic":
-        return _critic_phase(config, modules, latents, team)
+        return _critic_phase(config, modules, latents, team, room)
     if name == "chart":
         return ChartPhase(
             modules.chart, model, latents, config.chart, seed=seed, team=team
+        )
+    if name == "habit":
+        skip = model.frame_skip
+        return HabitPhase(
+            modules.habit, latents, config.habit, frame_skip=skip, seed=seed, team=team
         )
     return DynamicsPhase(model, latents, config.dynamics, seed=seed, team=team)
 
 
 def _critic_phase(
-    config: TrainConfig, modules: Modules, latents: Recording, team: Team
+    config: TrainConfig, modules: Modules, latents: Recording, team: Team, room: Room
 ) -> CriticPhase | PathsPhase:
     settings, seed = config.critic, config.seed
     skip = modules.model.frame_skip
@@ -302,7 +317,9 @@ def _critic_phase(
             team=team,
         )
     paths = settings.paths
-    ways = find_ways(latents, modules.chart, paths, frame_skip=skip, seed=seed)
+    ways = find_ways(
+        latents, modules.chart, paths, frame_skip=skip, seed=seed, room=room
+    )
     return PathsPhase(modules.critic, latents, ways, settings, seed=seed, team=team)
 
 

@@ -22,12 +22,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from telos.data.recording import Recording
+from telos.data.scratch import MEMORY, Room
 from telos.learning.config import PathsConfig
 from telos.learning.latents import LATENT
 from telos.world_model import Chart
 
 CHUNK = 32
 """Pieces whose ways are searched at once."""
+PLACED = 2**14
+"""States whose places are looked up at once."""
 PIECES = 2048
 """Pieces that are searched at most, drawn from all: half a million frames, 400 MB."""
 FOREIGN = 32
@@ -57,6 +60,7 @@ def find_ways(
     *,
     frame_skip: int = 1,
     seed: int = 0,
+    room: Room = MEMORY,
 ) -> Ways:
     """Search all pieces of a recording.
 
@@ -66,43 +70,54 @@ def find_ways(
         config: How long pieces are and what counts as close.
         frame_skip: Environment steps per model step.
         seed: Decides the goals from other episodes.
+        room: Where the lengths are put.
 
     Raises:
         ValueError: If no episode has two frames a model step apart.
     """
-    frames = _some(_cut(latents, config.piece, frame_skip), seed)
+    frames = _cut(latents, config.piece, frame_skip, seed)
     if not len(frames):
         raise ValueError(
             f"no episode is longer than {frame_skip} steps, so that no way can be "
             "found; record longer episodes"
         )
-    states = torch.from_numpy(latents.observations[LATENT])
-    states = states[:, : chart.state_dim].to(chart.linear.weight.device)
-    places = chart(states) / frame_skip**0.5
-    owner = np.repeat(np.arange(latents.num_episodes), latents.lengths)
+    places = _places(latents, chart) / frame_skip**0.5
     rng = np.random.default_rng((seed, 5))
-    goals, lengths = [], []
+    count, own = frames.shape
+    goals = np.empty((count, own + FOREIGN), np.int64)
+    lengths = room.zeros((count, own, own + FOREIGN), np.float16)
     for first in range(0, len(frames), CHUNK):
-        rows = frames[first : first + CHUNK]
+        some = slice(first, first + CHUNK)
+        rows = frames[some]
         within = _shortest(places[torch.from_numpy(rows)], config.reach)
-        others = rng.integers(0, len(owner), (len(rows), CANDIDATES * FOREIGN))
-        others = np.where(owner[others] == owner[rows[:, :1]], -1, others)
+        others = rng.integers(0, latents.num_frames, (len(rows), CANDIDATES * FOREIGN))
+        same = latents.owners(others) == latents.owners(rows[:, :1])
+        others = np.where(same, -1, others)
         to_others = _extend(within, places, rows, others, config.foreign_reach)
         kept = np.argsort(~np.isfinite(to_others[:, 0]), axis=1, kind="stable")
         kept = kept[:, :FOREIGN]
-        goals.append(np.concatenate([rows, np.take_along_axis(others, kept, 1)], 1))
-        taken = np.take_along_axis(to_others, kept[:, None], 2)
-        both = np.concatenate([within.cpu().numpy(), taken], axis=2)
-        lengths.append(both.astype(np.float16))
-    return Ways(
-        frames=frames,
-        goals=np.concatenate(goals),
-        lengths=np.concatenate(lengths),
-    )
+        goals[some, :own] = rows
+        goals[some, own:] = np.take_along_axis(others, kept, 1)
+        lengths[some, :, :own] = within.cpu().numpy()
+        lengths[some, :, own:] = np.take_along_axis(to_others, kept[:, None], 2)
+    return Ways(frames=frames, goals=goals, lengths=lengths)
 
 
-def _cut(latents: Recording, piece: int, skip: int) -> Int[np.ndarray, "P T"]:
-    """Rows of pieces of equal length.
+def _places(latents: Recording, chart: Chart) -> Float[Tensor, "N A"]:
+    """Where every frame lies on the chart."""
+    states = latents.observations[LATENT]
+    device = chart.linear.weight.device
+    found = []
+    for first in range(0, len(states), PLACED):
+        some = np.array(states[first : first + PLACED, : chart.state_dim])
+        found.append(chart(torch.from_numpy(some).to(device)))
+    return torch.cat(found)
+
+
+def _cut(
+    latents: Recording, piece: int, skip: int, seed: int
+) -> Int[np.ndarray, "P T"]:
+    """Rows of pieces of equal length: of all, or of as many as `PIECES`.
 
     The end of a long episode is covered twice; a short one is filled up with its last
     frame, which is no way from itself.
@@ -111,21 +126,18 @@ def _cut(latents: Recording, piece: int, skip: int) -> Int[np.ndarray, "P T"]:
     count = min(piece, int(frames.max(initial=0)))
     if count < 2:
         return np.empty((0, 0), np.int64)
-    pieces = []
-    for start, length in zip(latents.starts, frames, strict=True):
-        last = max(0, length - count)
-        for begin in sorted({*range(0, last, count), last}):
-            within = np.minimum(begin + np.arange(count), length - 1)
-            pieces.append(start + skip * within)
-    return np.array(pieces)
-
-
-def _some(frames: Int[np.ndarray, "P T"], seed: int) -> Int[np.ndarray, "Q T"]:
-    """All pieces, or as many as memory is given to, in order."""
-    if len(frames) <= PIECES:
-        return frames
-    rng = np.random.default_rng((seed, 7))
-    return frames[np.sort(rng.choice(len(frames), PIECES, replace=False))]
+    last = np.maximum(frames - count, 0)
+    ends = np.cumsum(-(-last // count) + 1)
+    pieces = np.arange(ends[-1])
+    if len(pieces) > PIECES:
+        rng = np.random.default_rng((seed, 7))
+        pieces = np.sort(rng.choice(len(pieces), PIECES, replace=False))
+    episode = np.searchsorted(ends, pieces, side="right")
+    before = np.concatenate([[0], ends])[episode]
+    begin = np.minimum((pieces - before) * count, last[episode])
+    within = begin[:, None] + np.arange(count)
+    within = np.minimum(within, frames[episode, None] - 1)
+    return latents.starts[episode, None] + skip * within
 
 
 def _shortest(places: Float[Tensor, "P T A"], reach: float) -> Float[Tensor, "P T T"]:

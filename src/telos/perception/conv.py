@@ -18,6 +18,8 @@ class ConvEncoder(nn.Module):
         ValueError: If H or W is not divisible by 8.
     """
 
+    num_tokens = 1
+
     def __init__(
         self, shape: tuple[int, int, int], *, channels: int = 16, width: int = 256
     ) -> None:

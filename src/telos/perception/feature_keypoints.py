@@ -20,6 +20,7 @@ class FeatureKeypoints(nn.Module):
         width: Output features.
     """
 
+    num_tokens = 1
     places: Tensor
 
     def __init__(

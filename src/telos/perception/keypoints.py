@@ -35,6 +35,7 @@ class KeypointEncoder(nn.Module):
         ValueError: If H or W is odd.
     """
 
+    num_tokens = 1
     places: Tensor
 
     def __init__(

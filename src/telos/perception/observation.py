@@ -38,6 +38,10 @@ class ObservationEncoder(nn.Module):
         parts = {n: self._part(shape, config) for n, shape in sorted(shapes.items())}
         self.parts = nn.ModuleDict(parts)
         self.width = sum(part.width for part in parts.values())
+        self.layout = [
+            (part.num_tokens, part.width // part.num_tokens) for part in parts.values()
+        ]
+        """Tokens of each stream and features of each, in the order that they leave."""
 
     def forward(self, observation: Observation) -> Float[Tensor, "B T F"]:
         """Features of every frame."""

@@ -13,6 +13,7 @@ class VectorEncoder(nn.Module):
     The statistics of the recording are buffers, so that they travel with the model.
     """
 
+    num_tokens = 1
     mean: Tensor
     scale: Tensor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from telos.report.charts import Line, histogram, line_chart
 from telos.report.reading import Json, dig, episodes, number_at, numbers_at, unit_of
@@ -95,20 +96,46 @@ def _horizon_chart(values: Json, key: str, baseline: str, label: str) -> str:
     return line_chart(lines, label=label, x_name="steps ahead", log=log)
 
 
-def probes_of(values: Json) -> list[tuple[str, str, str, str]]:
-    """(name, R2, error with unit, error of guessing the mean)."""
+@dataclass(frozen=True, kw_only=True)
+class ProbeRow:
+    """What can be read of one label; a text is empty where nothing was measured."""
+
+    name: str
+    linear: str
+    """R2 of a linear probe."""
+    network: str
+    untrained_linear: str
+    """The same of an encoder that has learned nothing."""
+    untrained_network: str
+    error: str
+    """Of the network, with the unit."""
+    guess: str
+    """Error of guessing the mean."""
+
+
+def probes_of(values: Json) -> list[ProbeRow]:
+    """A row for each label."""
     found = values.get("probes")
-    rows = []
-    for name, probe in found.items() if isinstance(found, Mapping) else ():
-        score = number_at(probe, "r2")
-        error, guess = (number_at(probe, key) for key in ("error", "guess"))
-        unit = dig(probe, "unit") or ""
-        rows.append(
-            (
-                plain(str(name)),
-                f"{score:.3f}" if score is not None else "",
-                f"{number(error)}\u00a0{unit}" if error is not None else "",
-                f"{number(guess)}\u00a0{unit}" if guess is not None else "",
-            )
-        )
-    return rows
+    pairs = found.items() if isinstance(found, Mapping) else ()
+    return [_probe_row(str(name), probes) for name, probes in pairs]
+
+
+def _probe_row(name: str, probes: object) -> ProbeRow:
+    # Evaluations of before hold the network's numbers alone, without its name.
+    network = dig(probes, "mlp") or probes
+    unit = dig(network, "unit") or ""
+    error, guess = (number_at(network, key) for key in ("error", "guess"))
+    return ProbeRow(
+        name=plain(name),
+        linear=_score(dig(probes, "linear")),
+        network=_score(network),
+        untrained_linear=_score(dig(probes, "untrained_linear")),
+        untrained_network=_score(dig(probes, "untrained_mlp")),
+        error=f"{number(error)}\u00a0{unit}" if error is not None else "",
+        guess=f"{number(guess)}\u00a0{unit}" if guess is not None else "",
+    )
+
+
+def _score(probe: object) -> str:
+    score = number_at(probe, "r2")
+    return "" if score is None else f"{score:.3f}"

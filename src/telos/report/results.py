@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from telos.report.bars import Part, interval_track, stacked_bar
 from telos.report.films import Film, films_of, outcome
 from telos.report.measures import (
+    ProbeRow,
     distances_of,
     margins_of,
     open_loop_of,
@@ -105,8 +106,7 @@ class Evaluation:
     speed_note: str
     open_loop: Sequence[tuple[str, str, str]]
     """(title, note, chart)."""
-    probes: Sequence[tuple[str, str, str, str]]
-    """(name, R2, error with unit, error of guessing the mean)."""
+    probes: Sequence[ProbeRow]
     command: str
     facts: Sequence[tuple[str, str]]
 

@@ -20,6 +20,7 @@ TITLES = {
     "dynamics": "Dynamics",
     "chart": "Chart",
     "critic": "Critic",
+    "habit": "Habit",
     "decoder": "Decoder",
 }
 PHASE_NOTES = {
@@ -27,6 +28,7 @@ PHASE_NOTES = {
     "dynamics": "The predictor becomes precise, on the frozen latents of all frames.",
     "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
+    "habit": "What is usually done on the way to a goal: where a search begins.",
     "decoder": "Latents as pictures, for people: no agent reads them.",
 }
 METRIC_NOTES = {

@@ -23,6 +23,7 @@ from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
+from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
 """Variance below which a latent dimension is not blown up to unit variance. Small: a
@@ -41,17 +42,23 @@ class JEPA(nn.Module):
         super().__init__()
         self.config, self.action_scale = config, action_scale
         self.reduction = build_reduction(config.backbone)
-        shapes = {n: self._seen_shape(s) for n, s in config.streams.items()}
+        shapes = {n: config.seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history
         )
-        self.head = nn.Linear(self.perception.width, config.latent_dim)
-        self.standardise = nn.BatchNorm1d(
-            config.latent_dim, eps=STANDARDISE_EPS, affine=False
-        )
+        self.head, self.standardise = self._ends()
         self.predictor = build_predictor(
-            config.predictor, config.state_dim, config.context_dim, config.action_dim
+            config.predictor,
+            config.state_dim,
+            config.context_dim,
+            config.action_dim,
+            config.num_tokens,
         )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     @property
     def history(self) -> int:
@@ -74,13 +81,12 @@ class JEPA(nn.Module):
 
     def reduced(self, pixels: np.ndarray) -> np.ndarray:
         """Stored images (..., H, W, C) as trained layers see them: (..., h, w, F)."""
-        return self.reduction(pixels, self.head.weight.device)
+        return self.reduction(pixels, self.device)
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of stored frames (B, T, ...), newest last."""
-        device = self.head.weight.device
         seen = self.prepare({k: v.cpu() for k, v in observation.items()})
-        return self.encode_prepared({k: v.to(device) for k, v in seen.items()})
+        return self.encode_prepared({k: v.to(self.device) for k, v in seen.items()})
 
     def encode_prepared(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of frames that `prepare` has already reduced."""
@@ -100,6 +106,10 @@ class JEPA(nn.Module):
             [self.config.state_dim, self.config.context_dim], dim=-1
         )
         return state, context
+
+    def per_token(self, state: Float[Tensor, "*b Z"]) -> Float[Tensor, "*b P d"]:
+        """The tokens of flat states; a state that is one vector is one token."""
+        return state.unflatten(-1, (self.config.num_tokens, -1))
 
     def imagine(
         self,
@@ -166,7 +176,7 @@ class JEPA(nn.Module):
         states, taken = told[..., :size].unbind(1), told[..., latent_dim:].unbind(1)
         # Tensors made inside cannot have a gradient later; `told` was made outside.
         with torch.inference_mode():
-            predict = self.predictor.along(told, luck)
+            predict = self.predictor.along(told, luck, shared=samples)
             for step in range(steps):
                 predict(step)
                 if correction is not None:
@@ -276,8 +286,10 @@ class JEPA(nn.Module):
                 f"with {self.config.action_dim}"
             )
 
-    def _seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        if len(stored) == 3:
-            height, width, colours = stored
-            return self.reduction.shape((height, width, colours))
-        return stored
+    def _ends(self) -> tuple[nn.Module, nn.Module]:
+        """What makes latents of features, and what standardises them."""
+        config, eps = self.config, STANDARDISE_EPS
+        if config.has_tokens:
+            return token_ends(config, self.perception.layout, eps)
+        head = nn.Linear(self.perception.width, config.latent_dim)
+        return head, nn.BatchNorm1d(config.latent_dim, eps=eps, affine=False)

@@ -1,8 +1,7 @@
-"""Small videos whose frames tell their number by their colours, and broken files."""
+"""Small videos whose frames tell their number by their colours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -44,22 +43,3 @@ def write_film(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
-
-
-def damaged(content: bytes, times: int) -> Iterator[bytes]:
-    """The content with eight random bytes somewhere, again and again."""
-    rng = np.random.default_rng(1)
-    for _ in range(times):
-        broken = bytearray(content)
-        at = int(rng.integers(len(broken) - 8))
-        broken[at : at + 8] = rng.bytes(8)
-        yield bytes(broken)
-
-
-def complaint(call: Callable[[], object]) -> str:
-    """What a call says if it refuses; empty if it does not. Other errors pass."""
-    try:
-        call()
-    except (ValueError, FileNotFoundError) as error:
-        return str(error)
-    return ""

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.formats.films import complaint, damaged, pictures, write_film
+from tests.data.formats.films import pictures, write_film
+from tests.data.formats.spoiling import complaint, damaged
 
 from telos.data.formats.decode import Video, decode_picture, probe
 from telos.data.formats.resize import resize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,20 @@ def test_a_source_becomes_a_file(tmp_path: Path) -> None:
         "shift": 0,
         "every": 1,
     }
+
+
+def test_one_episode_is_read_ahead_and_no_thread_is_left(tmp_path: Path) -> None:
+    source, before = DriftSource(), set(threading.enumerate())
+    ahead: list[int] = []
+
+    def progress(done: int, wanted: int) -> None:
+        ahead.append(len(source.asked) - done)
+
+    import_source(source, tmp_path / "a.h5", progress=progress)
+    assert max(ahead) <= 1
+    with pytest.raises(ValueError, match="episode 3 is damaged"):
+        import_source(DriftSource(damaged=3), tmp_path / "b.h5")
+    assert set(threading.enumerate()) == before
 
 
 def test_the_first_episodes_alone_and_the_rest_later(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.data.fixtures.lerobot.write import FPS, LENGTHS, TASKS, episode_numbers
-from tests.data.formats.films import complaint, damaged, pictures, write_film
+from tests.data.formats.films import pictures, write_film
+from tests.data.formats.spoiling import complaint, damaged
 
 from telos.data.formats import Source, Wanted
 from telos.data.formats.lerobot import LeRobotSource, recognises
@@ -91,15 +94,15 @@ def test_the_spec_follows_the_tables(name: str) -> None:
         "next.done": StreamSpec(shape=(), dtype="bool"),
         "task_index": StreamSpec(shape=(), dtype="int64"),
     }
-    actions = np.concatenate([episode_numbers(e)["action"] for e in range(3)])
-    # The second action is 0.5 throughout: bounds must differ all the same.
-    assert spec.action_low == pytest.approx([actions[:, 0].min(), -0.5])
-    assert spec.action_high == pytest.approx([actions[:, 0].max(), 1.5])
+    np.testing.assert_array_equal(
+        [spec.action_low, spec.action_high], [[-1] * 2, [1] * 2]
+    )
     assert spec.max_steps == max(LENGTHS) - 1
     assert spec.options == {
         "robot": "fake",
         "tasks": ["push the ball", TASKS[1]],
         "action_names": ["push", "turn"],
+        "actions": {"bounds": "convention"},
     }
 
 
@@ -147,21 +150,68 @@ def test_cameras_whose_names_collide_are_refused(copy) -> None:
         LeRobotSource(root)
 
 
-@pytest.mark.parametrize("name", ["v3.0-image", "v2.1-image"])
-def test_bounds_are_measured_where_statistics_are_missing(name: str, copy) -> None:
-    root = copy(name)
-    before = LeRobotSource(root).spec
+def scale_first_action(root: Path, factor: float) -> None:
+    """Multiply the first action of all rows, and leave the statistics as they are."""
+    for table in root.glob("data/**/*.parquet"):
+        rows = pq.read_table(table)
+        column = rows.schema.get_field_index("action")
+        actions = np.stack(rows["action"].to_numpy()) * [factor, 1]
+        kind = rows.schema.field(column).type
+        scaled = pa.array(actions.astype(np.float32).tolist(), kind)
+        pq.write_table(
+            rows.set_column(column, rows.schema.field(column), scaled), table
+        )
+
+
+def drop_statistics(root: Path) -> None:
     for file in ("stats.json", "episodes_stats.jsonl"):
         (root / "meta" / file).unlink(missing_ok=True)
-    after = LeRobotSource(root).spec
-    assert np.array_equal(before.action_low, after.action_low)
-    assert np.array_equal(before.action_high, after.action_high)
+
+
+@pytest.mark.parametrize("name", ["v3.0-image", "v2.1-image"])
+@pytest.mark.parametrize("block", [1, 3, 10**6])
+def test_actions_beyond_one_are_measured(
+    name: str, block: int, copy, monkeypatch
+) -> None:
+    monkeypatch.setattr("telos.data.formats.lerobot.reader.BLOCK_ROWS", block)
+    root = copy(name)
+    scale_first_action(root, 100)
+    drop_statistics(root)
+    spec = LeRobotSource(root).spec
+    pushes = np.concatenate(
+        [100 * episode_numbers(e)["action"][:, 0] for e in range(3)]
+    )
+    assert spec.options["actions"] == {"bounds": "measured"}
+    # The second action is 0.5 throughout: bounds must differ all the same.
+    assert spec.action_low == pytest.approx([pushes.min(), -0.5])
+    assert spec.action_high == pytest.approx([pushes.max(), 1.5])
+
+
+@pytest.mark.parametrize("name", ["v3.0-image", "v2.1-image"])
+def test_statistics_save_the_look_at_all_actions(name: str, copy) -> None:
+    root = copy(name)
+    by_statistics = LeRobotSource(root).spec
+    # What the statistics say is believed until an episode is read.
+    scale_first_action(root, 100)
+    assert np.array_equal(
+        LeRobotSource(root).spec.action_high, by_statistics.action_high
+    )
+    drop_statistics(root)
+    assert LeRobotSource(root).spec.options["actions"] == {"bounds": "measured"}
+
+
+def test_a_dataset_without_one_finite_action_is_named(copy) -> None:
+    root = copy("v3.0-image")
+    scale_first_action(root, np.nan)
+    drop_statistics(root)
+    with pytest.raises(ValueError, match=r"v3.0-image: .*holds no finite number"):
+        LeRobotSource(root)
 
 
 def test_statistics_that_the_actions_contradict_are_named(copy) -> None:
     root = copy("v3.0-image")
     stats = json.loads((root / "meta" / "stats.json").read_text(encoding="utf-8"))
-    stats["action"]["max"] = [0.1, 0.5]
+    stats["action"]["min"], stats["action"]["max"] = [-9, 0.5], [-7, 0.5]
     (root / "meta" / "stats.json").write_text(json.dumps(stats), encoding="utf-8")
     with pytest.raises(ValueError, match=r"episode 0: actions lie.*delete its meta"):
         read_all(root)

@@ -20,6 +20,7 @@ from tests.data.formats.builders import (
     minari,
     vectors,
 )
+from tests.data.formats.spoiling import drop, put
 
 from telos.data import EpisodeFile, EpisodeWriter
 from telos.data.formats.minari import MinariSource, recognises
@@ -286,22 +287,6 @@ def test_an_episode_file_takes_it_all(folder: Path, tmp_path: Path) -> None:
     assert EpisodeFile(tmp_path / "out.h5").num_frames == sum(LENGTHS) + len(LENGTHS)
 
 
-def drop(place: str) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        del file[place]
-
-    return spoil
-
-
-def put(place: str, rows: object) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        if place in file:
-            del file[place]
-        file[place] = rows
-
-    return spoil
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -361,28 +346,3 @@ def test_a_description_that_is_none(folder: Path, content: bytes) -> None:
     (folder / "data/metadata.json").write_bytes(content)
     with pytest.raises(ValueError, match="metadata.json"):
         MinariSource(folder, Wanted())
-
-
-def test_every_truncation_is_an_error(folder: Path) -> None:
-    content = (folder / MAIN).read_bytes()
-    for length in range(0, len(content), len(content) // 60):
-        (folder / MAIN).write_bytes(content[:length])
-        with pytest.raises(ValueError, match="main_data.hdf5"):
-            list(MinariSource(folder, Wanted()).episodes())
-
-
-def test_overwritten_bytes_never_crash(folder: Path) -> None:
-    content = (folder / MAIN).read_bytes()
-    rng = np.random.default_rng(1)
-    messages = []
-    for _ in range(60):
-        spoilt = bytearray(content)
-        for place in rng.integers(len(content), size=20):
-            spoilt[place] ^= int(rng.integers(1, 256))
-        (folder / MAIN).write_bytes(spoilt)
-        try:
-            list(MinariSource(folder, Wanted()).episodes())
-        except ValueError as error:
-            messages.append(str(error))
-    assert len(messages) > 20
-    assert all("main_data.hdf5" in message for message in messages)

@@ -20,6 +20,7 @@ from tests.data.formats.builders import (
     robomimic_frames,
     vectors,
 )
+from tests.data.formats.spoiling import drop, put, say
 
 from telos.data import EpisodeFile, EpisodeWriter
 from telos.data.formats.robomimic import RobomimicSource, recognises
@@ -159,29 +160,6 @@ def test_demonstrations_come_in_the_order_of_their_numbers(tmp_path: Path) -> No
         del file["data/demo_3"]
     steps = lengths_of(list(RobomimicSource(path, Wanted()).episodes()))
     assert steps == [n - 1 for n in range(2, 14) if n != 5]
-
-
-def drop(place: str) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        del file[place]
-
-    return spoil
-
-
-def put(place: str, rows: object) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        if place in file:
-            del file[place]
-        file[place] = rows
-
-    return spoil
-
-
-def say(place: str, name: str, value: object) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        file[place].attrs[name] = value
-
-    return spoil
 
 
 @pytest.mark.parametrize(

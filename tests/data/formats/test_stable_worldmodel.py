@@ -16,6 +16,7 @@ from tests.data.formats.builders import (
     stable_worldmodel,
     vectors,
 )
+from tests.data.formats.spoiling import drop, put
 
 from telos.data import EpisodeFile, EpisodeWriter
 from telos.data.formats.source import Source, Wanted
@@ -146,21 +147,11 @@ def test_ten_thousand_episodes(tmp_path: Path) -> None:
     assert last.observations["state"].tolist() == [[2 * count - 2], [2 * count - 1]]
 
 
-def put(name: str, rows: object) -> Callable[[h5py.File], None]:
-    def spoil(file: h5py.File) -> None:
-        if name in file:
-            del file[name]
-        if rows is not None:
-            file[name] = rows
-
-    return spoil
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (put("ep_len", None), "ep_len does not exist"),
-        (put("action", None), "action does not exist"),
+        (drop("ep_len"), "ep_len does not exist"),
+        (drop("action"), "action does not exist"),
         (put("ep_len", [4, 2]), "do not add up"),
         (put("ep_len", [4, 3, 6]), "do not add up"),
         (put("ep_len", [4, 2, 5]), "counts 11 rows, but action has 12"),

@@ -57,10 +57,12 @@ def test_a_table_beside_a_video_gives_actions_and_states(
     assert np.array_equal(episode.observations["pixels"], frames)
     assert episode.labels["time"] == pytest.approx(np.arange(12) / 10, abs=1e-3)
     assert source.fps == 10
-    assert source.spec.options == {"action_names": ["left", "right"]}
-    assert source.spec.action_low == pytest.approx(
-        [columns["left"].min(), columns["right"].min()]
-    )
+    assert source.spec.options == {
+        "action_names": ["left", "right"],
+        "actions": {"bounds": "convention"},
+    }
+    assert source.spec.action_low.tolist() == [-1, -1]
+    assert source.spec.action_high.tolist() == [1, 1]
     assert source.spec.max_steps == 11
 
 
@@ -74,6 +76,31 @@ def test_wide_columns_of_npz_are_several_dimensions(tmp_path: Path) -> None:
     assert episode.observations["state"].shape == (6, 2)
     names = [f"actions_{i}" for i in range(3)]
     assert source.spec.options["action_names"] == names
+    assert source.spec.options["actions"] == {"bounds": "measured"}
+    assert source.spec.action_high.tolist() == [15, 16, 17]
+
+
+def test_the_range_is_that_of_all_tables(tmp_path: Path) -> None:
+    for name, factor in {"a": 1, "b": -3}.items():
+        write_film(tmp_path / f"{name}.mp4", pictures(4))
+        write_csv(tmp_path / f"{name}.csv", {"x": factor * np.arange(4.0)})
+    spec = VideosSource(tmp_path).spec
+    assert (spec.action_low.tolist(), spec.action_high.tolist()) == ([-9], [3])
+
+
+def test_a_table_of_states_alone_has_no_actions(tmp_path: Path) -> None:
+    write_film(tmp_path / "a.mp4", pictures(4))
+    write_csv(tmp_path / "a.csv", {"state_x": np.arange(4.0)})
+    source = VideosSource(tmp_path)
+    assert (source.spec.action_dim, source.spec.options) == (0, {})
+    assert next(source.episodes()).actions.shape == (3, 0)
+
+
+def test_tables_without_a_finite_action_are_named(tmp_path: Path) -> None:
+    write_film(tmp_path / "a.mp4", pictures(4))
+    write_csv(tmp_path / "a.csv", {"x": np.full(4, np.nan)})
+    with pytest.raises(ValueError, match=f"{tmp_path.name}: .*no finite number"):
+        VideosSource(tmp_path)
 
 
 def test_plain_videos_have_no_actions(tmp_path: Path) -> None:
@@ -195,9 +222,9 @@ def test_frames_that_no_row_covers_are_dropped() -> None:
         ("a.csv", lambda p: p.write_text("x,y\n3\n"), "1 columns but 2 names"),
         ("a.csv", lambda p: p.write_text("x,y\n3,up\n"), "no table of numbers"),
         ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x00"), "a.csv"),
-        ("a.npz", lambda p: p.write_bytes(b"PK junk"), "no NPZ file"),
+        ("a.npz", lambda p: p.write_bytes(b"PK junk"), "no NPZ archive"),
         ("a.npz", lambda p: write_npz(p, {"x": np.array(["up"])}), "holds no numbers"),
-        ("a.npz", lambda p: np.savez(p, x=np.array([{}])), "a.npz is no NPZ file"),
+        ("a.npz", lambda p: np.savez(p, x=np.array([{}])), "a.npz.* holds no numbers"),
         (
             "a.npz",
             lambda p: write_npz(p, {"x": np.ones(3), "y": np.ones(4)}),

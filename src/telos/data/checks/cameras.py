@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from telos.data.checks.clips import DARK, TIME, Clips, Frames
-from telos.data.checks.finding import Finding, Strip, bars, grade, plural, share
+from telos.data.checks.finding import Finding, bars, grade, plural, share
+from telos.data.checks.strips import strips_from
 
 STATIC = (0.5, 0.99)
 """Share of steps without any change that is worth a warning, and is a dead camera."""
@@ -28,10 +29,6 @@ BLANK = (1e-9, 0.01)
 """Share of frames that show nothing, likewise."""
 BORDER = 3.0
 """Brightness (of 255) up to which a border is black."""
-SHOWN = 4
-"""Examples that are shown."""
-AROUND = 5
-"""Frames of an example."""
 STRIDE = 3
 """Frames between those of an example of a tail."""
 
@@ -67,7 +64,9 @@ def _motion(frames: Frames, still: np.ndarray) -> Finding:
         remedy="leave the stream out, `telos train --streams ...`, or take fewer "
         "frames per second",
         numbers={"frames": len(frames.repeats)},
-        strips=_strips(frames, [0], "it looks the same all the time") if dead else (),
+        strips=strips_from(frames, [0], "it looks the same all the time")
+        if dead
+        else (),
     )
 
 
@@ -121,7 +120,7 @@ def _repeated(frames: Frames, steps: np.ndarray, still: np.ndarray) -> Finding:
         remedy="import at the camera's own rate, `telos import ... --every 2`, or "
         "`telos train ... --frame-skip 2`",
         numbers={"steps": count, "repeated": len(bad), "witness": witness},
-        strips=_strips(frames, bad, "the second frame repeats the first", 2)
+        strips=strips_from(frames, bad, "the second frame repeats the first", 2)
         if level != "ok"
         else (),
     )
@@ -135,24 +134,13 @@ def _states(clips: Clips) -> list[str]:
 def _tails(frames: Frames) -> Finding:
     """Episodes whose last frames are all the same while actions go on."""
     clips = frames.clips
-    ends, frozen, acted = [], [], []
-    for start, length in zip(clips.starts, clips.places.lengths, strict=True):
-        end = int(start + length)
-        if not np.isnan(clips.actions[end - 1]).any() or length <= TAIL:
-            continue
-        moving = np.flatnonzero(~frames.repeats[start + 1 : end])
-        tail = int(length) - 2 - (int(moving[-1]) if len(moving) else -1)
-        ends.append(end)
-        frozen.append(tail)
-        acted.append(_goes_on(clips, end - 1 - max(tail, 1), end - 1))
-    tails = np.array(frozen, np.int64)
-    bad = (tails >= TAIL) & np.array(acted, bool)
+    ends, tails = _tails_of(frames)
+    bad = tails >= TAIL
     value = float(bad.mean()) if len(bad) else 0.0
     longest = int(tails[bad].max()) if bad.any() else 0
     # A few frames before, and then some from the whole tail.
-    starts = [ends[i] - 1 - int(tails[i]) for i in np.flatnonzero(bad)]
-    first = clips.starts[clips.clip_of[starts]] if starts else np.zeros(0, np.int64)
-    rows = np.maximum(np.array(starts, np.int64) - 2 * STRIDE, first)
+    stops = (ends - 1 - tails)[bad]
+    rows = np.maximum(stops - 2 * STRIDE, clips.starts[clips.clip_of[stops]])
     return Finding(
         family="cameras",
         check=f"frozen tails of {frames.stream}",
@@ -166,8 +154,27 @@ def _tails(frames: Frames) -> Finding:
         means="the model learns that actions have no effect where these episodes end",
         remedy="cut the tails off, and find out when the camera stopped",
         numbers={"episodes": len(tails), "frozen": int(bad.sum()), "longest": longest},
-        strips=_strips(frames, rows, "nothing moves any more", stride=STRIDE),
+        strips=strips_from(frames, rows, "nothing moves any more", stride=STRIDE),
     )
+
+
+def _tails_of(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
+    """(E,) rows after the ends of episodes, and frames that stand still before them.
+
+    None stands still where nothing says that the world goes on.
+    """
+    clips = frames.clips
+    found = []
+    for start, length in zip(clips.starts, clips.places.lengths, strict=True):
+        end = int(start + length)
+        if not np.isnan(clips.actions[end - 1]).any() or length <= TAIL:
+            continue
+        moving = np.flatnonzero(~frames.repeats[start + 1 : end])
+        tail = int(length) - 2 - (int(moving[-1]) if len(moving) else -1)
+        acted = _goes_on(clips, end - 1 - max(tail, 1), end - 1)
+        found.append((end, tail if acted else 0))
+    ends, tails = np.array(found, np.int64).reshape(-1, 2).T
+    return ends, tails
 
 
 def _goes_on(clips: Clips, first: int, end: int) -> bool:
@@ -208,7 +215,7 @@ def _flashes(frames: Frames, steps: np.ndarray) -> Finding:
         charts=(bars(jumps, "Change of brightness per step", "of 255"),)
         if bad.any()
         else (),
-        strips=_strips(frames, steps[order], "the light jumps", 2),
+        strips=strips_from(frames, steps[order], "the light jumps", 2),
     )
 
 
@@ -237,7 +244,7 @@ def _blank(frames: Frames) -> Finding:
         means="nothing can be predicted from them or of them",
         remedy="drop them: they mostly come from a decoder or a camera that wakes up",
         numbers={"frames": len(frames.contrast), "empty": len(blank), "black": black},
-        strips=_strips(frames, blank, "a single colour"),
+        strips=strips_from(frames, blank, "a single colour"),
     )
 
 
@@ -262,7 +269,7 @@ def _borders(frames: Frames) -> Finding:
         means="two geometries in one recording: the same motion has two sizes",
         remedy="crop or resize all sources the same way before importing",
         numbers={"kinds": kinds.tolist(), "counts": counts.tolist()},
-        strips=_strips(frames, first[unusual], "other borders", 1) if mixed else (),
+        strips=strips_from(frames, first[unusual], "other borders", 1) if mixed else (),
     )
 
 
@@ -276,27 +283,3 @@ def _dark_ends(lit: np.ndarray) -> int:
     """Entries before the first and after the last that is lit; 0 if none is."""
     found = np.flatnonzero(lit)
     return int(found[0] + len(lit) - 1 - found[-1]) if len(found) else 0
-
-
-def _strips(
-    frames: Frames,
-    rows: np.ndarray | list[int],
-    caption: str,
-    around: int = AROUND,
-    stride: int = 1,
-) -> tuple[Strip, ...]:
-    """Frames from some rows on, at most one strip per clip."""
-    clips, strips, used = frames.clips, [], set()
-    for row in rows:
-        clip = int(clips.clip_of[row])
-        if clip in used:
-            continue
-        used.add(clip)
-        episode, first = clips.place(int(row))
-        end = int(clips.places.firsts[clip] + clips.places.lengths[clip])
-        last = min(first + around * stride, end)
-        shown = tuple((episode, at) for at in range(first, last, stride))
-        strips.append(Strip(caption=caption, stream=frames.stream, frames=shown))
-        if len(strips) == SHOWN:
-            break
-    return tuple(strips)

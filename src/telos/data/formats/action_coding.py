@@ -13,9 +13,10 @@ from math import prod
 
 import numpy as np
 
-from telos.data.formats.bounds import widened
 from telos.data.validation import ACTION_TOLERANCE
 
+NONE = "none"
+"""Origin of the bounds of a recording without actions."""
 MOST_CHOICES = 4096
 """Numbers of a one-hot action above which it is refused."""
 
@@ -83,7 +84,7 @@ class ActionCoding:
     high: np.ndarray
     """(A,) float32."""
     origin: str
-    """Where the bounds come from: declared, convention, measured or one-hot."""
+    """Where the bounds come from: declared, convention, measured, one-hot or none."""
     choices: tuple[int, ...] = ()
     """Number of choices of each discrete dimension; empty for continuous actions."""
     starts: tuple[int, ...] = ()
@@ -116,6 +117,8 @@ class ActionCoding:
 
     def options(self) -> dict[str, object]:
         """What a spec says of it in its options, as plain data."""
+        if self.origin == NONE:
+            return {}
         told: dict[str, object] = {"bounds": self.origin}
         if self.choices:
             told["choices"], told["starts"] = list(self.choices), list(self.starts)
@@ -136,7 +139,13 @@ def continuous(
         if bounds is not None and _holds(found, bounds[0], bounds[1]):
             return _coding(bounds[0], bounds[1], origin)
     with np.errstate(over="ignore", invalid="ignore"):  # refused a line later
-        return _coding(*widened(found.low, found.high), "measured")
+        return _coding(*_widened(found.low, found.high), "measured")
+
+
+def no_actions() -> ActionCoding:
+    """The coding of a recording without actions: they have dimension 0."""
+    nothing = np.zeros(0, np.float32)
+    return ActionCoding(low=nothing, high=nothing, origin=NONE)
 
 
 def discrete(choices: Sequence[int], starts: Sequence[int]) -> ActionCoding:
@@ -180,6 +189,17 @@ def found_choices(found: ActionRange) -> ActionCoding:
 
 def _unit(found: ActionRange) -> tuple[np.ndarray, np.ndarray]:
     return -np.ones_like(found.low), np.ones_like(found.high)
+
+
+def _widened(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds as float32, with a unit of room on both sides where an action is constant.
+
+    Actions are scaled by their bounds, which therefore must differ. Where a unit would
+    be lost beside a large number, room is a thousandth of it.
+    """
+    low, high = np.asarray(low, np.float32), np.asarray(high, np.float32)
+    room = np.where(low < high, 0, np.maximum(1, 1e-3 * np.abs(low)))
+    return (low - room).astype(np.float32), (high + room).astype(np.float32)
 
 
 def _holds(found: ActionRange, low: np.ndarray, high: np.ndarray) -> bool:

@@ -14,14 +14,15 @@ first row and after the last one are dropped.
 from __future__ import annotations
 
 import csv
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 
+from telos.data.formats.bombs import check_declared
+from telos.data.formats.npz import Member, RowReader, members, open_npz
 from telos.data.formats.parquet import open_parquet
 
 SUFFIXES = (".csv", ".parquet", ".npz")
@@ -173,12 +174,27 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with open_npz(path) as archive:
+        found = members(path, archive)
+        others = {Path(name).stem for name in archive.namelist()} - set(found)
+        if others:
+            raise ValueError(
+                f"{path}: column {min(others)!r} holds no numbers, one row after the "
+                "other"
+            )
+        check_declared(path, sum(member.num_bytes for member in found.values()))
+        return {
+            name: _matrix(path, name, _all_rows(path, archive, member))
+            for name, member in found.items()
+        }
+
+
+def _all_rows(path: Path, archive: ZipFile, member: Member) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no NPZ file, or is damaged: {error}") from error
-    return {name: _matrix(path, name, array) for name, array in arrays.items()}
+        with RowReader(archive, member) as reader:
+            return reader.rows(0, member.shape[0])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _matrix(path: Path, name: str, values: object) -> np.ndarray:

@@ -223,6 +223,7 @@ def decode_picture(content: bytes, size: tuple[int, int] | None = None) -> np.nd
                     f"a picture of mode {picture.mode} has more than 8 bits per channel"
                 )
             pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError) as error:  # Pillow raises both for damaged files
+    # Pillow raises the first two for damaged files, the third for enormous ones.
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"a picture cannot be decoded ({error})") from error
     return pixels if size is None else resize(pixels[None], size)[0]

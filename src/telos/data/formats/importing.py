@@ -1,14 +1,17 @@
-"""From a source to an episode file, one episode at a time."""
+"""From a source to an episode file, one episode at a time.
+
+The next episode is decoded while one is being compressed and stored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
 from pathlib import Path
 
 from telos.data.formats.pairing import Pairing
 from telos.data.formats.source import Source
+from telos.data.prefetch import Prefetch
 from telos.data.writer import EpisodeWriter
 from telos.envs.world import WorldSpec
 from telos.types import Episode
@@ -104,9 +107,13 @@ def imported_spec(source: Source, pairing: Pairing) -> WorldSpec:
 
 
 def _from(source: Source, first: int, wanted: int) -> Iterator[tuple[int, Episode]]:
-    """Numbers and episodes from ``first`` up to what is wanted."""
-    if first < wanted:
-        yield from islice(zip(count(first), source.episodes(first)), wanted - first)
+    """Numbers and episodes from ``first`` up to what is wanted, read by a thread."""
+    if first >= wanted:
+        return
+    episodes = source.episodes(first)
+    with Prefetch(lambda number: next(episodes), end=wanted, ahead=1) as coming:
+        for number in range(first, wanted):
+            yield number, coming.batch(number)
 
 
 def _append(

@@ -13,6 +13,7 @@ from telos.data.formats import hdf5
 from telos.data.formats.action_coding import ActionCoding
 from telos.data.formats.bombs import check_declared
 from telos.data.formats.jpeg import decode_jpegs, is_jpeg_table
+from telos.data.formats.links import refuse_outside
 from telos.data.formats.minari_about import (
     DATA,
     DESCRIPTION,
@@ -79,13 +80,17 @@ class MinariSource:
 
     Raises:
         FileNotFoundError: If there is no such path.
-        ValueError: If it is no Minari dataset in HDF5, or a damaged one.
+        ValueError: If it is no Minari dataset in HDF5, a damaged one, or a folder whose
+            links lead out of it.
     """
 
     format = "minari"
 
     def __init__(self, path: Path, wanted: Wanted) -> None:
         self.path = _existing(path)
+        if path.is_dir():
+            for file in (self.path, self.path.with_name(DESCRIPTION)):
+                refuse_outside(path, file)
         described = read_description(self.path)
         with hdf5.open_hdf5(self.path) as file:
             said = about(self.path, described, file)

@@ -16,6 +16,7 @@ from telos.data.formats.action_coding import (
     found_choices,
 )
 from telos.data.formats.bombs import LARGEST_RATIO, check_declared
+from telos.data.formats.links import refuse_outside
 from telos.data.formats.npz import Member, RowReader, is_npz, members, open_npz
 from telos.data.formats.parts import (
     Layout,
@@ -102,7 +103,8 @@ class OGBenchSource:
 
     Raises:
         FileNotFoundError: If there is no such path.
-        ValueError: If it is no OGBench dataset, or a damaged one.
+        ValueError: If it is no OGBench dataset, a damaged one, or a folder whose links
+            lead out of it.
     """
 
     format = "ogbench"
@@ -112,6 +114,9 @@ class OGBenchSource:
     ) -> None:
         self.path = path
         files = _files(path)
+        if path.is_dir():
+            for file in files:
+                refuse_outside(path, file)
         self._archives = tuple(_open(file, wanted, largest_ratio) for file in files)
         self._layout = self._archives[0].layout
         if any(archive.layout != self._layout for archive in self._archives):

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from telos.data.formats.bombs import check_declared
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 BATCH_ROWS = 256
 """Rows that are decoded at a time: with pictures in them, rows are large."""
+CELL_BYTES = 8
+"""Bytes of a number in memory."""
 BUFFER_BYTES = 2**16
 """Bytes of a column that are read at a time, instead of a whole row group's."""
 
@@ -26,7 +30,8 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, now or while the block reads it.
+        ValueError: If it is damaged, now or while the block reads it, or claims far
+            more numbers than its size lets one expect.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -35,6 +40,10 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         raise FileNotFoundError(f"{path} does not exist; download the dataset whole")
     try:
         with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+            # Runs of equal values weigh nothing, so that a small file may hold rows
+            # without end. What its header says of its own size knows no runs either.
+            cells = file.metadata.num_rows * file.metadata.num_columns
+            check_declared(path, CELL_BYTES * cells)
             yield file
     except (pa.ArrowException, OSError, EOFError) as error:
         raise ValueError(

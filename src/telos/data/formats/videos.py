@@ -13,14 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
+from telos.data.formats.action_coding import (
+    ActionCoding,
+    ActionRange,
+    continuous,
+    no_actions,
+)
 from telos.data.formats.beside import (
     Beside,
     find_beside,
     read_beside,
     rows_of_frames,
 )
-from telos.data.formats.bounds import measured, widened
 from telos.data.formats.decode import Video, VideoFacts, probe
+from telos.data.formats.links import refuse_outside
 from telos.data.formats.source import Wanted
 from telos.envs.world import StreamSpec, WorldSpec
 from telos.types import Episode
@@ -42,8 +48,8 @@ class VideosSource:
 
     Raises:
         ValueError: If a file is damaged, tables have different columns, only some
-            videos have one, pictures differ in size and none is asked for, or a stream
-            is wanted that there is not.
+            videos have one, pictures differ in size and none is asked for, a stream is
+            wanted that there is not, or a link leads out of the folder.
     """
 
     def __init__(self, path: str | Path, wanted: Wanted | None = None) -> None:
@@ -52,6 +58,7 @@ class VideosSource:
         if not self._videos:
             raise ValueError(f"{self.path} holds no videos ({', '.join(SUFFIXES)})")
         self._tables = self._find_tables()
+        self._refuse_outside()
         facts = [probe(video) for video in self._videos]
         self._fps = _common_fps(facts)
         self._spec = self._make_spec(facts)
@@ -88,8 +95,14 @@ class VideosSource:
             )
         return tables
 
+    def _refuse_outside(self) -> None:
+        """A path that was given may be a link; what it leads to may not."""
+        if self.path.is_dir():
+            for file in (*self._videos, *filter(None, self._tables)):
+                refuse_outside(self.path, file)
+
     def _make_spec(self, facts: list[VideoFacts]) -> WorldSpec:
-        names, state_dim, low, high = self._survey()
+        names, state_dim, coding = self._survey()
         streams = {"pixels": StreamSpec(shape=(*self._size(facts), 3), dtype="uint8")}
         if state_dim:
             streams["state"] = StreamSpec(shape=(state_dim,), dtype="float32")
@@ -102,25 +115,27 @@ class VideosSource:
         kept = {n: s for n, s in streams.items() if wanted is None or n in wanted}
         return WorldSpec(
             id=self.path.resolve().stem,
-            action_low=low,
-            action_high=high,
+            action_low=coding.low,
+            action_high=coding.high,
             streams=kept,
             labels={"time": StreamSpec(shape=(), dtype="float64", unit="s")},
             max_steps=max(fact.num_frames for fact in facts) - 1,
-            options={"action_names": list(names)} if names else {},
+            options={"action_names": list(names), "actions": coding.options()}
+            if names
+            else {},
         )
 
-    def _survey(self) -> tuple[tuple[str, ...], int, np.ndarray, np.ndarray]:
-        """Names of actions, size of the state and bounds, the same for all tables."""
+    def _survey(self) -> tuple[tuple[str, ...], int, ActionCoding]:
+        """Names of actions, size of the state, and coding, the same for all tables."""
         paths = [path for path in self._tables if path is not None]
         if not paths:
-            return (), 0, np.zeros(0, np.float32), np.zeros(0, np.float32)
+            return (), 0, no_actions()
         kinds: dict[tuple[tuple[str, ...], int], Path] = {}
-        blocks = []
+        ranges: list[ActionRange] = []
         for path in paths:
             table = read_beside(path)
             kinds.setdefault((table.action_names, _state_dim(table)), path)
-            blocks.append(np.stack(measured([table.actions])))
+            ranges.append(_range(table))
         if len(kinds) > 1:
             (left, one), (right, other), *_ = kinds.items()
             raise ValueError(
@@ -128,7 +143,16 @@ class VideosSource:
                 f"states are {left} and {right}"
             )
         (names, state_dim), _ = next(iter(kinds.items()))
-        return names, state_dim, *widened(*measured(blocks))
+        return names, state_dim, self._coding(ranges) if names else no_actions()
+
+    def _coding(self, ranges: list[ActionRange]) -> ActionCoding:
+        found = ranges[0]
+        for other in ranges[1:]:
+            found.merge(other)
+        try:
+            return continuous(found)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
     def _size(self, facts: list[VideoFacts]) -> tuple[int, int]:
         if self._wanted.image_size is not None:
@@ -184,6 +208,12 @@ class VideosSource:
                 pictures.append(picture)
         seconds = np.array(times) - times[0]
         return seconds, np.stack(pictures) if stream is not None else None
+
+
+def _range(table: Beside) -> ActionRange:
+    found = ActionRange(table.actions.shape[1:])
+    found.add(table.actions)
+    return found
 
 
 def _state_dim(table: Beside) -> int:

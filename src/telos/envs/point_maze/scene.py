@@ -72,6 +72,9 @@ class MazeScene:
     def render(self, data: State, look: Look, row: int) -> np.ndarray:
         """(64, 64, 3) uint8, seen from above; x to the right, y upwards.
 
+        MuJoCo places bodies at the start of a step and moves them at its end, so that
+        they are placed once more here, where the state says that they are.
+
         Args:
             data: What is shown.
             look: How the environments look.
@@ -83,19 +86,13 @@ class MazeScene:
         if self._renderer is None:
             self._renderer = self._start_renderer()
         self._paint(look, row)
+        self._mujoco.mj_kinematics(self.model, data)
         self._renderer.update_scene(data, self._camera)
         return area_resize(self._renderer.render(), IMAGE)
 
-    def render_at(
-        self, position: np.ndarray, velocity: np.ndarray, look: Look, row: int
-    ) -> np.ndarray:
-        """(64, 64, 3) uint8 of what ``render`` shows in such a state, m and m/s.
-
-        MuJoCo places bodies at the start of a step and moves them at its end: a frame
-        shows the ball where it was one simulator step ago.
-        """
-        self._shown.qpos[:] = position - self.model.opt.timestep * velocity
-        self._mujoco.mj_forward(self.model, self._shown)
+    def render_at(self, position: np.ndarray, look: Look, row: int) -> np.ndarray:
+        """(64, 64, 3) uint8 of what ``render`` shows at a position (2,), metres."""
+        self._shown.qpos[:] = position
         return self.render(self._shown, look, row)
 
     def restart(self, data: State, position: np.ndarray, velocity: np.ndarray) -> None:

@@ -255,7 +255,7 @@ class PointMaze:
         if self._drawing == "flat":
             return {"pixels": self._picture.draw(states[..., :2]), "proprio": velocity}
         frames = [
-            [self._scene.render_at(s[:2], s[2:], self._look, row) for s in visited]
+            [self._scene.render_at(s[:2], self._look, row) for s in visited]
             for row, visited in enumerate(states)
         ]
         pixels = np.stack(

@@ -26,6 +26,7 @@ from telos.envs.push_t.behaviour import (
     make_behaviour,
 )
 from telos.envs.push_t.factors import FACTORS
+from telos.envs.push_t.goals import TARGETS, Row, elsewhere, mark, on_the_mark
 from telos.envs.push_t.measure import MEASURES, distance_between
 from telos.envs.push_t.physics import (
     AGENT,
@@ -34,14 +35,7 @@ from telos.envs.push_t.physics import (
     PushSpace,
 )
 from telos.envs.push_t.picture import Painter
-from telos.envs.push_t.placement import (
-    FIELD_TARGET,
-    Sizes,
-    at_rest,
-    draw_agent,
-    draw_pose,
-    draw_state,
-)
+from telos.envs.push_t.placement import Sizes, draw_state
 from telos.envs.push_t.rollout import ExactPushT, advance
 from telos.envs.push_t.streams import labels_of, numbers_of, spec_of, states_of
 from telos.envs.raster import SIZE
@@ -50,7 +44,6 @@ from telos.envs.zones import Zone, zone_factors, zone_from_option, zone_limits
 from telos.types import Dynamics, Objective, Policy, Streams
 
 STARTS = ("random", "underway")
-TARGETS = ("fixed", "random", "none")
 MAX_STEPS = 300
 """Step limit of the registered environment of gym-pusht."""
 WARM_UP = (10, 60)
@@ -61,8 +54,6 @@ CONTENT = 0.35
 """Share of the success radius with which the expert leaves the T."""
 COVERED = 1.5
 """The same where what counts is how much of the goal is covered, pixels."""
-ATTEMPTS = 20
-"""Draws of goals, each of which may have to be simulated."""
 
 
 class PushT:
@@ -173,7 +164,7 @@ class PushT:
         seeds = check_seeds(seeds, self._num_envs)
         self._look = draw_look(FACTORS, self._factors, seeds)
         self._spaces = self._spaces_of(self._look)
-        self._marked = np.stack([self._mark(*row) for row in self._rows(seeds, 9)])
+        self._marked = np.stack([mark(self._target, r) for r in self._rows(seeds, 9)])
         shown = None if self._target == "none" else self._marked
         self._painter = Painter(self._look, shown, self._size)
         starts = [draw_state(rng, sizes) for rng, sizes in self._rows(seeds, 0)]
@@ -221,12 +212,10 @@ class PushT:
         if rule == "state-ahead":
             steps = np.full(self._num_envs, self._goal_steps)
             return self.goal_at(self._pushed(seeds, steps))
-        rows = zip(self._rows(seeds, 2), self._marked, strict=True)
+        rows = self._rows(seeds, 2)
         if rule == "target":
-            goals = [at_rest(draw_agent(r, m, s), m) for (r, s), m in rows]
-        else:
-            goals = [self._elsewhere(i, *row[0]) for i, row in enumerate(rows)]
-        return self.goal_at(np.stack(goals))
+            return self.goal_at(on_the_mark(rows, self._marked))
+        return self.goal_at(elsewhere(rows, self._states, self._measure))
 
     def goal_at(self, states: np.ndarray) -> Goal:
         """Goals at exact states (B, 10) of the running episodes."""
@@ -312,9 +301,7 @@ class PushT:
             for space, wanted in zip(old, sizes, strict=True)
         ]
 
-    def _rows(
-        self, seeds: Sequence[int], stream: int
-    ) -> list[tuple[np.random.Generator, Sizes]]:
+    def _rows(self, seeds: Sequence[int], stream: int) -> list[Row]:
         """A generator and the sizes of every environment."""
         sizes = zip(*self._sizes(), strict=True)
         zone = self._zone
@@ -326,24 +313,6 @@ class PushT:
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """(B,) scales and radii of the running episodes, pixels."""
         return self._look.number("block_scale"), self._look.number("agent_radius")
-
-    def _mark(self, rng: np.random.Generator, sizes: Sizes) -> np.ndarray:
-        """(3,) pose of the target of one environment."""
-        drawn = draw_pose(rng, sizes.scale)
-        return drawn if self._target == "random" else FIELD_TARGET
-
-    def _elsewhere(
-        self, index: int, rng: np.random.Generator, sizes: Sizes
-    ) -> np.ndarray:
-        """(10,) state of rest that one environment is not at already."""
-        here = self._states[index]
-        scale = np.array(sizes.scale)
-        for _ in range(ATTEMPTS):
-            there = draw_state(rng, sizes)
-            away = distance_between(self._measure, here, there, scale)
-            if away > self.success_radius:
-                return there
-        raise AssertionError(f"{ATTEMPTS} random states were all near {here}")
 
     def _after(self, states: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """(B, 10) states after actions (B, 2)."""

@@ -31,7 +31,10 @@ class Predictor(nn.Module):
         raise NotImplementedError
 
     def along(
-        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+        self,
+        told: Float[Tensor, "N H1 ZCA"],
+        luck: Float[Tensor, "N H"] | None = None,
+        shared: int = 1,
     ) -> Callable[[int], None]:
         """`forward` for a whole plan at once; without gradients, as it works in place.
 
@@ -43,6 +46,8 @@ class Predictor(nn.Module):
                 state, and everything else but states, is filled in.
             luck: Numbers in [0, 1) that choose among outcomes, in order of likelihood;
                 None, or 0, chooses the most likely one. Only what `is_random` heeds it.
+            shared: So many rows, one after the other, begin in one state and have one
+                context: the candidates of an environment.
 
         Returns:
             A function of the step h, to be called in order: it writes state h + 1.

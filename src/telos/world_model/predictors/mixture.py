@@ -64,7 +64,10 @@ class MixturePredictor(Predictor):
         return outcomes[torch.arange(outcomes.shape[0]), most_likely]
 
     def along(
-        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+        self,
+        told: Float[Tensor, "N H1 ZCA"],
+        luck: Float[Tensor, "N H"] | None = None,
+        shared: int = 1,
     ) -> Callable[[int], None]:
         """See `Predictor.along`; without luck only the order of likelihoods counts."""
         if self.training:

@@ -36,7 +36,10 @@ class ResidualPredictor(Predictor):
         return now + self.change(torch.cat([now, context, actions[:, -1]], -1))
 
     def along(
-        self, told: Float[Tensor, "N H1 ZCA"], luck: Float[Tensor, "N H"] | None = None
+        self,
+        told: Float[Tensor, "N H1 ZCA"],
+        luck: Float[Tensor, "N H"] | None = None,
+        shared: int = 1,
     ) -> Callable[[int], None]:
         """See `Predictor.along`."""
         *inner, last = weights_of(self.change)

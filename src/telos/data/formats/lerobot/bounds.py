@@ -11,6 +11,7 @@ from telos.config import load_json
 from telos.data.formats.lerobot.features import ACTION
 from telos.data.formats.lerobot.info import Info
 from telos.data.formats.lerobot.tables import json_lines
+from telos.data.formats.links import refuse_outside
 
 
 def stored_bounds(info: Info) -> tuple[np.ndarray, np.ndarray] | None:
@@ -37,6 +38,7 @@ def _statistics(info: Info) -> Iterator[Any]:
     whole = info.root / "meta" / "stats.json"
     by_episode = info.root / "meta" / "episodes_stats.jsonl"
     if whole.is_file():
+        refuse_outside(info.root, whole)
         yield _of_actions(load_json(whole))
     elif by_episode.is_file():
         for fields in json_lines(info.root, by_episode):

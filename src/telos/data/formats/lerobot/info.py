@@ -9,6 +9,7 @@ from typing import Any
 
 from telos.config import load_json
 from telos.data.formats.lerobot.features import Feature
+from telos.data.formats.links import refuse_outside
 
 INFO = Path("meta") / "info.json"
 MAJORS = (2, 3)
@@ -43,10 +44,11 @@ def read_info(root: Path) -> Info:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If it is damaged, lacks a field, or is of a version that is not
-            read.
+        ValueError: If it is damaged, lacks a field, is of a version that is not read,
+            or a link that leads outside.
     """
     path = root / INFO
+    refuse_outside(root, path)
     fields = load_json(path)
     if not isinstance(fields, dict):
         raise ValueError(f"{path} holds {type(fields).__name__}, expected an object")

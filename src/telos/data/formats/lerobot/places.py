@@ -1,9 +1,7 @@
 """Files of a dataset: templates that may name nothing outside of it.
 
 A dataset comes from others. Its templates may be relative paths with counters and keys
-in them, and nothing else: no absolute path, no ``..``, no link that leads outside. The
-one exception is the cache of the Hugging Face hub, whose snapshots consist of links to
-the blobs of the same repository.
+in them, and nothing else: no absolute path, no ``..``, no link that leads outside.
 """
 
 from __future__ import annotations
@@ -11,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+
+from telos.data.formats.links import refuse_outside
 
 FIELD = re.compile(r"\{(\w+)(?::0(\d)d)?\}")
 """A field of a template: ``{video_key}`` or ``{chunk_index:03d}``."""
@@ -66,23 +66,3 @@ def filled(template: str, values: Mapping[str, int | str]) -> str:
             "fields such as {chunk_index:03d}"
         )
     return FIELD.sub(value_of, template)
-
-
-def refuse_outside(root: Path, path: Path) -> None:
-    """Refuse a file that a link leads outside of the dataset.
-
-    Raises:
-        ValueError: If it does.
-    """
-    real = path.resolve()
-    if not any(real.is_relative_to(base) for base in _bases(root)):
-        raise ValueError(
-            f"{path} is a link to {real}, outside of the dataset; copy the file there"
-        )
-
-
-def _bases(root: Path) -> list[Path]:
-    bases = [root.resolve()]
-    if bases[0].parent.name == "snapshots":
-        bases.append(bases[0].parent.parent / "blobs")
-    return bases

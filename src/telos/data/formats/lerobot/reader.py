@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from telos.data.formats.bounds import measured, widened
+from telos.data.formats.action_coding import (
+    ActionCoding,
+    ActionRange,
+    continuous,
+    no_actions,
+)
 from telos.data.formats.decode import decode_picture, probe
 from telos.data.formats.lerobot.assembly import Assembly
 from telos.data.formats.lerobot.bounds import stored_bounds
@@ -31,6 +36,10 @@ from telos.types import Episode
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+BLOCK_ROWS = 65_536
+"""Rows of actions that are looked at together."""
 
 
 def recognises(path: Path) -> bool:
@@ -65,7 +74,7 @@ class LeRobotSource:
         self._spec = spec_of(
             self._info,
             self._selection,
-            bounds=self._bounds(),
+            coding=self._coding(),
             size_of=self._size,
             max_steps=max(entry.length for entry in self._entries) - 1,
             tasks=read_tasks(self._info),
@@ -109,22 +118,35 @@ class LeRobotSource:
         self, entries: Sequence[Entry], columns: Sequence[str]
     ) -> Iterator[pa.Table]:
         """Rows of every episode; a parquet file is opened once for all of its own."""
-        for _, group in groupby(entries, key=lambda entry: (entry.chunk, entry.file)):
-            members = list(group)
+        for members in _by_file(entries):
             path = find_rows(self._info, members[0])
             lengths = [entry.length for entry in members]
             yield from read_rows(path, columns, members[0].row, lengths)
 
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """From the statistics, or from one look at all actions."""
+    def _actions(self) -> Iterator[pa.Table]:
+        """All rows of actions in blocks, whose episodes may be tiny and very many."""
+        for members in _by_file(self._entries):
+            path = find_rows(self._info, members[0])
+            whole, rest = divmod(sum(entry.length for entry in members), BLOCK_ROWS)
+            lengths = [BLOCK_ROWS] * whole + [rest] * (rest > 0)
+            yield from read_rows(path, [ACTION], members[0].row, lengths)
+
+    def _coding(self) -> ActionCoding:
+        """By the range in the statistics, or that of one look at all actions."""
         feature = self._info.features.get(ACTION)
         if feature is None:
-            return np.zeros(0, np.float32), np.zeros(0, np.float32)
-        bounds = stored_bounds(self._info) or measured(
-            numbers(table, ACTION, (feature.num_values,))
-            for table in self._tables(self._entries, [ACTION])
-        )
-        return widened(*bounds)
+            return no_actions()
+        shape = (feature.num_values,)
+        found, stored = ActionRange(shape), stored_bounds(self._info)
+        if stored is not None:
+            found.add(np.stack(stored))
+        else:
+            for table in self._actions():
+                found.add(numbers(table, ACTION, shape))
+        try:
+            return continuous(found)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
 
     def _size(self, key: str) -> tuple[int, int]:
         """Height and width: as asked for, or that of the camera's first picture."""
@@ -137,3 +159,9 @@ class LeRobotSource:
         table = next(read_rows(find_rows(self._info, entry), [key], entry.row, [1]))
         height, width = decode_picture(next(contents(table, key))).shape[:2]
         return height, width
+
+
+def _by_file(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Neighbouring episodes of one parquet file."""
+    for _, group in groupby(entries, key=lambda entry: (entry.chunk, entry.file)):
+        yield list(group)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from telos.data.formats.action_coding import ActionCoding
 from telos.data.formats.lerobot.features import (
     ACTION,
     COUNTERS,
@@ -79,7 +78,7 @@ def spec_of(
     info: Info,
     selection: Selection,
     *,
-    bounds: tuple[np.ndarray, np.ndarray],
+    coding: ActionCoding,
     size_of: Callable[[str], tuple[int, int]],
     max_steps: int,
     tasks: Sequence[str],
@@ -89,7 +88,7 @@ def spec_of(
     Args:
         info: Of the dataset.
         selection: What is read.
-        bounds: Of the actions.
+        coding: Of the actions.
         size_of: Height and width of a camera's pictures, by feature.
         max_steps: Of the longest episode.
         tasks: Texts.
@@ -111,13 +110,14 @@ def spec_of(
     options = {
         "robot": info.robot,
         "tasks": list(tasks),
-        "action_names": list(names) if len(names) == len(bounds[0]) else [],
+        "action_names": list(names) if len(names) == len(coding.low) else [],
+        "actions": coding.options(),
         "left_out": sorted(unread),
     }
     return WorldSpec(
         id=info.root.resolve().name,
-        action_low=bounds[0],
-        action_high=bounds[1],
+        action_low=coding.low,
+        action_high=coding.high,
         streams=streams,
         labels={name: _label(key, info) for name, key in selection.labels.items()},
         max_steps=max_steps,

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from telos.data.formats.lerobot.info import Info
-from telos.data.formats.lerobot.places import place, refuse_outside
+from telos.data.formats.lerobot.places import place
+from telos.data.formats.links import refuse_outside
 from telos.data.formats.parquet import read_columns, read_texts
+
+MOST_TASKS = 2**20
+"""Numbers of tasks from this on are refused."""
 
 
 class Clip(NamedTuple):
@@ -78,10 +82,16 @@ def read_tasks(info: Info) -> list[str]:
         pairs = [(_whole(path, r, "task_index"), str(r.get("task", ""))) for r in rows]
     else:
         path = meta / "tasks.parquet"
+        refuse_outside(info.root, path)
         pairs = read_texts(path, "task_index") if path.is_file() else []
+    for number, _ in pairs:
+        if number not in range(MOST_TASKS):
+            raise ValueError(
+                f"{path}: task_index is {number!r}, expected 0 to {MOST_TASKS - 1}"
+            )
     tasks = [""] * (1 + max((number for number, _ in pairs), default=-1))
     for number, text in pairs:
-        tasks[number] = text
+        tasks[number] = text or ""
     return tasks
 
 
@@ -122,9 +132,14 @@ def _entries_v3(info: Info, cameras: Sequence[str]) -> Iterator[Entry]:
     rows: dict[tuple[int, int], int] = {}
     for path in _episode_tables(info.root):
         for values in zip(*read_columns(path, names), strict=True):
-            index, length, chunk, file = (int(value) for value in values[:4])
-            of_clips = (values[n : n + 3] for n in range(4, len(values), 3))
-            clips = tuple(Clip(int(c), int(f), float(s)) for c, f, s in of_clips)
+            try:
+                index, length, chunk, file = (int(value) for value in values[:4])
+                of_clips = (values[n : n + 3] for n in range(4, len(values), 3))
+                clips = tuple(Clip(int(c), int(f), float(s)) for c, f, s in of_clips)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}: an episode is described by {values}, expected numbers"
+                ) from error
             row = rows.get((chunk, file), 0)
             yield Entry(index, length, chunk, file, row, clips)
             rows[chunk, file] = row + length

@@ -270,7 +270,7 @@ class _Writing:
 
 def _episodes(file: EpisodeFile) -> Iterator[Episode]:
     """All episodes, read a few at a time."""
-    for slab in slabs([file]):
+    for slab in slabs(file):
         for index in range(slab.num_episodes):
             yield slab.episode(index)
 
