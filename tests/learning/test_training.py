@@ -199,7 +199,7 @@ def test_a_chart_is_drawn_for_shortest_ways_only() -> None:
     for form in ("expectile", "quasimetric"):
         other = replace(config, critic=replace(config.critic, form=form))
         phases = training.phases_of(other)
-        assert phases == ("representation", "dynamics", "critic")
+        assert phases == ("representation", "dynamics", "critic", "habit")
 
 
 @pytest.mark.parametrize(
