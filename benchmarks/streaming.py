@@ -42,9 +42,10 @@ from telos.learning.config import TrainConfig, adapted
 from telos.learning.distributed import team_of_processes
 from telos.learning.loop import make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules
+from telos.learning.phases import representation_phase
 from telos.learning.recipes import recipe
 from telos.learning.representation import RepresentationPhase
-from telos.learning.training import representation_phase, split_episodes
+from telos.learning.training import split_episodes
 from telos.runtime import choose_runtime
 
 EPISODES, STEPS = 80, 99

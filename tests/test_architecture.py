@@ -197,6 +197,37 @@ def test_the_report_needs_no_torch() -> None:
     assert {n: p for n, p in foreign.items() if "torch" in n.split(".")} == {}
 
 
+DECIDING = ("cost", "memory", "actor", "configurator", "agent", "serve")
+"""Rooms that decide, and what they are asked through."""
+
+
+def test_nothing_that_decides_knows_the_decoder() -> None:
+    """Pictures of latents are for people alone."""
+    knowing = [
+        item.place
+        for item in inner_imports(SOURCE)
+        if "decod" in item.target.lower() and "world_model" in item.target
+        if item.rooms[0] in DECIDING
+    ]
+    knowing += [
+        str(file.relative_to(SOURCE))
+        for room in DECIDING
+        for file in [*SOURCE.glob(f"{room}.py"), *SOURCE.glob(f"{room}/**/*.py")]
+        if "decoder" in file.read_text().lower()
+    ]
+    assert knowing == []
+
+
+def test_one_file_knows_the_library_of_pretrained_networks() -> None:
+    knowing = {
+        str(file.relative_to(SOURCE))
+        for file in files(SOURCE)
+        for name, _, _ in imports_of(file, SOURCE)
+        if name.split(".")[0] == "transformers"
+    }
+    assert knowing == {"perception/pretrained.py"}
+
+
 def test_help_loads_neither_torch_nor_the_option_parser_and_is_quick() -> None:
     code = (
         "import sys; from telos.cli.main import main; main(['--help']); "

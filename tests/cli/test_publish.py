@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.learning.worlds import labelled, tiny_config, walk_episode, walks, write_run
+from tests.learning.worlds import (
+    labelled,
+    seeing,
+    seen_walks,
+    tiny_config,
+    walk_episode,
+    walks,
+    write_run,
+)
+from torch import nn
 
 from telos.agent import load_agent
 from telos.agent.calibrated import Calibrated, model_digest, save_calibrated
 from telos.cli.main import main
 from telos.config import load_json, save_json
 from telos.cost import calibrate
+from telos.perception import BackboneConfig, reduction
+from telos.perception.pretrained import Checkpoint, Preprocessing
 from telos.report.card import model_card
+from telos.runs import Run
 from telos.runs.parcel import read_manifest
+from telos.world_model import Decoder, load_decoder, save_decoder
 
 EVALUATION = {
     "protocol": {"name": "walk-far", "hash": "0123456789abcdef", "world": "walk"},
@@ -296,3 +310,38 @@ def test_without_the_extra_the_hub_is_explained(
     assert "telos[hub]" in capsys.readouterr().err
     assert pull("hub:walker", tmp_path / "out") == 2
     assert "expected hub:owner/name" in capsys.readouterr().err
+
+
+def test_a_run_on_pretrained_weights_says_that_it_needs_them(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    found = Checkpoint(
+        network=nn.AdaptiveAvgPool2d(1),
+        patch=8,
+        width=3,
+        preprocessing=Preprocessing(
+            size=(16, 16), scale=1.0, mean=(0.0,) * 3, std=(1.0,) * 3
+        ),
+    )
+    monkeypatch.setattr(reduction, "load_pretrained", lambda *_: found)
+    monkeypatch.setattr(found.network, "forward", lambda x: x.flatten(2)[..., :4].mT)
+    config = seeing()
+    backbone = BackboneConfig(kind="frozen", weights="a/dino", weights_digest="f" * 64)
+    config = replace(config, model=replace(config.model, backbone=backbone))
+    run = write_run(tmp_path / "run", config, seen_walks(12))
+    parcel = tmp_path / "parcel"
+    assert main(["push", str(run), str(parcel), "--licence", "mit"]) == 0
+    assert "does not contain the pretrained weights a/dino" in capsys.readouterr().out
+    assert (
+        "`TELOS_PRETRAINED`. Others are refused" in (parcel / "README.md").read_text()
+    )
+    assert pull(parcel, tmp_path / "pulled") == 0
+    assert "needs the pretrained weights a/dino" in capsys.readouterr().out
+
+
+def test_a_decoder_travels_with_its_run(trained: Path, tmp_path: Path) -> None:
+    run = Run.open(shutil.copytree(trained, tmp_path / "run"))
+    save_decoder(run, Decoder(4, {"pixels": (8, 8, 3)}, width=8))
+    assert main(["push", str(run.path), str(tmp_path / "p"), "--licence", "mit"]) == 0
+    assert pull(tmp_path / "p", tmp_path / "pulled") == 0
+    assert load_decoder(Run.open(tmp_path / "pulled")) is not None

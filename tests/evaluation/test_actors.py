@@ -29,6 +29,7 @@ from telos.evaluation.actors import AgentActor
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.protocol import load_protocol
 from telos.types import Trajectory
+from telos.world_model import Decoder
 
 RED = torch.tensor([0.86, 0.18, 0.16]) * 255
 
@@ -283,3 +284,16 @@ def test_the_calibrate_verb_writes_what_the_run_then_uses(
     out = capsys.readouterr().out
     assert "round 2" in out
     assert "violated when followed blindly" in out
+
+
+def test_pictures_of_plans_change_no_action(protocol):
+    spec = replace(protocol.with_episodes(1), budget=4)
+    traces = []
+    for decoder in (None, Decoder(2, {"pixels": (8, 8, 3)}, width=8)):
+        world = TwoRooms(1, **spec.world_options)
+        actor = AgentActor(parts(), world, decoder=decoder)
+        traces += run_episodes(world, actor, spec).traces
+    np.testing.assert_array_equal(traces[0].positions, traces[1].positions)
+    assert traces[0].pictures is None
+    # Two decisions of six steps each, and the moment at which they were made.
+    assert traces[1].pictures.shape == (2, 7, 8, 8, 3)

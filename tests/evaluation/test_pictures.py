@@ -84,6 +84,28 @@ def test_a_film_is_written_and_plays(tmp_path):
     assert difference.mean() < 6
 
 
+def test_what_was_imagined_stands_beside_what_came():
+    trace = _trace()
+    pictures = np.zeros((2, 3, 4, 4, 3), np.uint8)
+    pictures[..., 0] = np.array([[10, 11, 12], [20, 21, 22]])[..., None, None]
+    shown = replace(
+        trace,
+        pictures=pictures,
+        decision_steps=np.array([1, 2]),
+        status=("certified",) * 2,
+        imagined=np.zeros((0, 1, 1, 2), np.float32),
+        route=np.zeros((0, 1, 2), np.float32),
+    )
+    frames = film(shown, None)
+    assert frames.shape == (4, 384, 3 * 384 + 16, 3)
+    np.testing.assert_array_equal(
+        frames[:, :, :384], film(replace(shown, pictures=None), None)
+    )
+    now, end = frames[:, 200, 500, 0].tolist(), frames[:, 200, 1000, 0].tolist()
+    # Nothing was imagined before the first decision, and the plan goes on after it.
+    assert (now, end) == ([255, 10, 20, 21], [255, 12, 22, 22])
+
+
 def test_odd_sizes_lose_a_pixel_and_nonsense_is_refused(tmp_path):
     path = write_mp4(tmp_path / "odd.mp4", np.zeros((2, 33, 35, 3), np.uint8))
     with av.open(str(path)) as file:

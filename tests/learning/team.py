@@ -18,7 +18,7 @@ from torch import Tensor
 
 from telos.data.recording import Recording
 from telos.learning import loop as loops
-from telos.learning import training
+from telos.learning import phases, training
 from telos.learning.config import CriticConfig, RepresentationConfig, TrainConfig
 from telos.learning.distributed import ALONE, Team, team_of_processes
 from telos.learning.latents import encode_recording, prepare_recording
@@ -68,11 +68,11 @@ CASES = {
 def phase_of(name: str, config: TrainConfig, modules: Modules, team: Team) -> Phase:
     recording = walks(20)
     if name == "representation":
-        return training.representation_phase(config, modules, recording, team)
+        return phases.representation_phase(config, modules, recording, team)
     latents = encode_recording(
         modules.model, prepare_recording(modules.model, recording), team
     )
-    return training.latent_phase(name, config, modules, latents, team)
+    return phases.latent_phase(name, config, modules, latents, team)
 
 
 def gradients(case: str, team: Team = ALONE) -> dict[str, Tensor]:

@@ -13,9 +13,10 @@ from telos.data.store import EpisodeFile
 from telos.learning.config import TrainConfig, adapted
 from telos.learning.losses import covariance, variance
 from telos.learning.modules import build_modules
+from telos.learning.phases import representation_phase
 from telos.learning.recipes import recipe
 from telos.learning.representation import STATE_SPREAD, within_groups
-from telos.learning.training import representation_phase, split_episodes
+from telos.learning.training import split_episodes
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from telos.data.recording import Recording
 from telos.data.windows import WindowSampler
 from telos.envs.world import StreamSpec
 from telos.learning import loop as loops
-from telos.learning import outcome, training
+from telos.learning import outcome, phases, training
 from telos.learning.checks import check_trainable
 from telos.learning.config import (
     ChartConfig,
@@ -253,7 +253,7 @@ def test_ten_losses_are_what_they_were(guard: str) -> None:
     chosen = replace(config.representation, anti_collapse=guard)
     config = replace(config, representation=chosen)
     modules = build_modules(config, walks(30))
-    phase = training.representation_phase(config, modules, walks(30))
+    phase = phases.representation_phase(config, modules, walks(30))
     optimiser = make_optimiser(phase)
     losses = [train_step(phase, optimiser, n, CPU)[0].item() for n in range(10)]
     stored = [float(value) for value in GOLDEN[guard].split()]

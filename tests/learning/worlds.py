@@ -22,6 +22,7 @@ from telos.learning.config import (
 from telos.learning.latents import encode_recording, prepare_recording
 from telos.learning.modules import build_modules
 from telos.learning.outcome import fit_readouts, save_trained
+from telos.perception import BackboneConfig
 from telos.runs import Run
 from telos.types import Episode
 from telos.world_model import JEPAConfig, PredictorConfig
@@ -199,3 +200,32 @@ def tiny_config(steps: int = 6, **changes: object) -> TrainConfig:
         "checkpoint_every": 4,
     }
     return TrainConfig(**{**fields, **changes})
+
+
+def seen_walks(episodes: int = 12, steps: int = 30, side: int = 16) -> Recording:
+    """The walks as pictures of a soft dot on grey; where it is, is a label."""
+    recording = walks(episodes, steps)
+    truth = (recording.observations["state"] @ MIXING.T)[:, :2]
+    centres = np.clip((truth + 2) / 4, 0.1, 0.9) * (side - 1)
+    grid = np.arange(side)
+    x = np.exp(-0.5 * (grid - centres[:, :1]) ** 2)
+    y = np.exp(-0.5 * (grid - centres[:, 1:]) ** 2)
+    image = 40 + 200 * (y[:, :, None] * x[:, None, :])[..., None]
+    pixels = np.repeat(image, 3, -1).astype(np.uint8)
+    spec = walk_spec(
+        streams={"pixels": StreamSpec(shape=(side, side, 3), dtype="uint8")},
+        labels={"position": StreamSpec(shape=(2,), dtype="float32", unit="px")},
+    )
+    return replace(
+        recording,
+        observations={"pixels": pixels},
+        labels={"position": truth.astype(np.float32)},
+        spec=spec,
+    )
+
+
+def seeing(**changes: object) -> TrainConfig:
+    """The tiny training of a model that sees pictures of 16 x 16."""
+    backbone = BackboneConfig(channels=4, width=16, downsample=1)
+    model = tiny_model(streams={"pixels": (16, 16, 3)}, backbone=backbone)
+    return tiny_config(**{"model": model, **changes})

@@ -53,7 +53,9 @@ def test_images_are_left_as_they_were(kind: str) -> None:
 
 
 def test_unknown_names_list_the_choices() -> None:
-    with pytest.raises(ValueError, match="'resnet' is unknown.*'conv', 'keypoints'"):
+    with pytest.raises(
+        ValueError, match="'resnet' is unknown.*'conv', 'frozen', 'keypoints'"
+    ):
         build_backbone(config("resnet"), (16, 16, 3))
 
 

@@ -325,3 +325,16 @@ def test_the_command_explains_a_wrong_folder(tmp_path: Path) -> None:
     done = telos("nowhere", cwd=tmp_path)
     assert done.returncode == 2
     assert "run folder 'nowhere' does not exist" in done.stderr
+
+
+def test_pictures_of_what_was_imagined_are_part_of_the_page(own_run: Path) -> None:
+    before = build_report([own_run])
+    assert "What came, and what was imagined" not in before
+    (own_run / "imagined.png").write_bytes(b"\x89PNG and so on")
+    said = json.loads((own_run / "diagnostics.json").read_text())
+    line = {"about": "decoder", "name": "shown", "text": "pictures show 93% <b>"}
+    (own_run / "diagnostics.json").write_text(json.dumps([*said, line]))
+    page = build_report([own_run])
+    assert "What came, and what was imagined" in page
+    assert 'src="data:image/png;base64,iVBORyBhbmQgc28gb24="' in page
+    assert "pictures show 93% &lt;b&gt;" in page

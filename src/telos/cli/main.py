@@ -47,6 +47,7 @@ EXTRAS = {
     "pyarrow": "lerobot",
     "pymunk": "sim",
     "tensorboard": "track",
+    "transformers": "pretrained",
     "uvicorn": "serve",
 }
 """Optional module -> the extra that installs it."""

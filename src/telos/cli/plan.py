@@ -62,7 +62,8 @@ class Command:
     horizon, futures, near_futures, seconds, planner, cost, running, replan_every,
     route_every, memory, habit."""
     video: Path | None = None
-    """Film with imagined futures and zones drawn in (.mp4)."""
+    """Film with imagined futures and zones drawn in (.mp4); of a run with a decoder,
+    beside each frame what was imagined of this moment and of the end of the plan."""
     protocol: str = "rooms-random"
     """Says the world, the budget and the radius."""
     steps: int | None = None
@@ -157,6 +158,8 @@ def _act(command: Command, protocol: Protocol) -> EpisodeResults:
     from telos.envs import make_world
     from telos.evaluation.actors import actor_from_run
     from telos.evaluation.episodes import run_episodes
+    from telos.runs import Run
+    from telos.world_model import load_decoder
 
     world = make_world(protocol.world, num_envs=1, **protocol.world_options)
     with contextlib.closing(world):
@@ -168,6 +171,8 @@ def _act(command: Command, protocol: Protocol) -> EpisodeResults:
             deliberation=deliberation_of(command.agent),
         )
         actor.goals = goals_of(command, actor.parts)
+        if command.video is not None:
+            actor.decoder = load_decoder(Run.open(command.run))
         results = run_episodes(world, actor, protocol, num_traces=1)
         return results if actor.goals is None else without_truth(results, actor.goals)
 

@@ -36,6 +36,8 @@ class Command:
 
 def run(command: Command) -> dict[str, Any]:
     """Fetch, check, keep; print what can be done with it."""
+    from telos.report.card import pretrained_weights
+    from telos.runs import Run
     from telos.runs.hub import fetch, repository
     from telos.runs.parcel import fetch_checked, in_place_of, unpack
 
@@ -49,6 +51,13 @@ def run(command: Command) -> dict[str, Any]:
                     partial(fetch, name, Path(scratch)), command.digest
                 )
                 unpack(there, folder, command.digest)
+    needed = pretrained_weights(Run.open(command.out).config_dict())
     if not command.common.json:
         print(f"run {command.out}\nits card: {command.out / 'README.md'}")
-    return {"run": str(command.out)}
+        if needed:
+            print(
+                f"it needs the pretrained weights {needed}; where they lie elsewhere, "
+                "name their folder in TELOS_PRETRAINED"
+            )
+    result = {"run": str(command.out)}
+    return {**result, "needs": needed} if needed else result

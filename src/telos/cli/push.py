@@ -41,7 +41,7 @@ class Command:
 
 def run(command: Command) -> dict[str, Any]:
     """Pack and publish, print where and under which digest."""
-    from telos.report.card import model_card
+    from telos.report.card import model_card, pretrained_weights
     from telos.runs import Run
     from telos.runs.hub import repository
     from telos.runs.parcel import in_place_of, pack
@@ -54,9 +54,13 @@ def run(command: Command) -> dict[str, Any]:
             digest = pack(source, card, folder)
     else:
         digest = _to_hub(command, source, name, card)
+    needed = pretrained_weights(source.config_dict())
     if not command.common.json:
         print(f"published {command.destination}\ndigest {digest}")
-    return {"destination": command.destination, "digest": digest}
+        if needed:
+            print(f"it does not contain the pretrained weights {needed}")
+    result = {"destination": command.destination, "digest": digest}
+    return {**result, "needs": needed} if needed else result
 
 
 def _to_hub(command: Command, source: Any, name: str, card: str) -> str:

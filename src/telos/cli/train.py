@@ -30,6 +30,7 @@ telos train rooms.h5 --size small --out runs/rooms-small
 telos train --resume runs/rooms
 telos train rooms.h5 --effort 0.1 --out runs/quick
 telos train arm.h5 --streams front wrist proprio --out runs/arm
+telos train arm.h5 --backbone frozen --weights facebook/dinov2-small --decoder
 telos train rooms.h5 --frames scratch --scratch /mnt/fast --out runs/rooms
 """
 
@@ -42,8 +43,8 @@ class Command:
     streams the completion (what all would show, guessed from some), the dynamics
     (predictor on frozen latents), the chart (coordinates in which actions are
     displacements), the critic (temporal distance) and the habit (what was usually
-    done on the way to a goal). Ctrl-C saves, and --resume goes on exactly where it
-    stopped.
+    done on the way to a goal); after them, if it is wanted, a decoder that shows
+    latents as pictures. Ctrl-C saves, and --resume goes on exactly where it stopped.
     """
 
     data: tyro.conf.Positional[Path | None] = None
@@ -57,8 +58,12 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv, vit, or vit-tokens (a state of
-    patch tokens, for the predictor tokens)."""
+    """Network that looks at images: keypoints, conv, vit, vit-tokens (a state of patch
+    tokens, for the predictor tokens), or frozen (pretrained, with keypoints over its
+    features)."""
+    weights: str = ""
+    """Of a frozen network: a folder, or owner/name of the Hugging Face Hub, for example
+    facebook/dinov2-small (needs telos[pretrained])."""
     predictor: str = "mixture"
     """mixture, residual, recurrent, transformer, or tokens (with --backbone
     vit-tokens)."""
@@ -67,6 +72,9 @@ class Command:
     critic: str = "auto"
     """paths (shortest recorded ways), expectile or quasimetric (temporal differences),
     or auto: paths where actions are displacements, else quasimetric."""
+    decoder: bool = False
+    """Also learn to show latents as pictures, after everything else and for people
+    only: the agent is the same with and without."""
     inverse: float | None = None
     """Weight of inverse dynamics; 0 is an ablation."""
     straightness: float = 0.0
@@ -85,7 +93,8 @@ class Command:
     frames: Literal["auto", "memory", "scratch", "file"] = "auto"
     """Where reduced images lie while the encoder trains: memory, scratch (a file on a
     disk, gone afterwards; memory stays flat), file (each batch is read from the
-    recording), or auto: the first of these that takes at most half of what is free."""
+    recording), or auto: the first of these that takes at most half of what is free.
+    Features of a frozen network are worked out once, into memory or a scratch."""
     scratch: Path | None = None
     """Folder for the scratch; the run folder by default."""
     dtype: str = "auto"
@@ -154,7 +163,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
 def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     """The resolved configuration of a new training."""
     from telos.learning.config import adapted
-    from telos.learning.recipes import recipe
+    from telos.learning.recipes import decoder_recipe, recipe
 
     base = recipe(
         command.size,
@@ -162,6 +171,7 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         # Other words are refused with the rest of the configuration.
         backbone=cast("BackboneKind", command.backbone),
         predictor=cast("PredictorKind", command.predictor),
+        weights=command.weights,
     )
     model = replace(
         base.model,
@@ -184,6 +194,9 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
         representation=representation,
         dynamics=replace(base.dynamics, noise=command.latent_noise),
         critic=replace(base.critic, form=command.critic),
+        decoder=decoder_recipe(command.size, command.effort)
+        if command.decoder
+        else None,
         shuffle_actions=command.shuffle_actions,
         seed=command.common.seed,
     )

@@ -83,6 +83,12 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def file_digest(path: str | Path) -> str:
+    """The SHA-256 of a file's content, as 64 hex digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def atomic_write(path: str | Path, content: bytes | Callable[[Path], None]) -> Path:
     """Replace a file as a whole: a reader sees the old one or the new one.
 

@@ -99,7 +99,7 @@ def _copy_chunks(
                 new = dataset(file, f"observations/{name}")
                 if not _same_chunks(old, new, frame):
                     continue
-                for row in range(0, len(old), old.chunks[0]):
+                for row in range(0, len(old), rows_of_chunk(old)):
                     _copy_chunk(old, new, row, frame)
                     disk.check()
             except (KeyError, OSError) as error:
@@ -109,9 +109,14 @@ def _copy_chunks(
     return copied
 
 
+def rows_of_chunk(stored: h5py.Dataset) -> int:
+    """Rows that are compressed together; all of them where nothing is cut."""
+    return stored.chunks[0] if stored.chunks else max(1, len(stored))
+
+
 def _same_chunks(old: h5py.Dataset, new: h5py.Dataset, frame: int) -> bool:
     """Whether chunks of the one are chunks of the other, ``frame`` rows further on."""
-    if old.chunks is None or old.chunks != new.chunks or frame % old.chunks[0]:
+    if old.chunks is None or old.chunks != new.chunks or frame % rows_of_chunk(old):
         return False
     kinds = ((d.dtype, d.compression, d.shuffle, d.fletcher32) for d in (old, new))
     return next(kinds) == next(kinds)
@@ -119,7 +124,7 @@ def _same_chunks(old: h5py.Dataset, new: h5py.Dataset, frame: int) -> bool:
 
 def _copy_chunk(old: h5py.Dataset, new: h5py.Dataset, row: int, frame: int) -> None:
     """The chunk from a row on; the last one may share its room with other frames."""
-    end = row + old.chunks[0]
+    end = row + rows_of_chunk(old)
     if end > len(old):
         new[frame + row : frame + len(old)] = old[row:]
         return

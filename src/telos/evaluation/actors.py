@@ -23,6 +23,7 @@ from telos.evaluation.protocol import Protocol
 from telos.evaluation.results import Decision, Gate
 from telos.evaluation.zones import guardrails_of
 from telos.types import Certified, Guardrail, Plan
+from telos.world_model import Decoder
 
 POSITION = "position"
 """The read-out that futures are drawn by."""
@@ -43,6 +44,7 @@ class AgentActor:
         guarded: bool = True,
         goals: Goals | None = None,
         goal_streams: Sequence[str] = (),
+        decoder: Decoder | None = None,
     ) -> None:
         """Take an agent and the world that it will act in.
 
@@ -53,6 +55,7 @@ class AgentActor:
             goals: What it pursues, whatever goal the world has sampled.
             goal_streams: In which streams it is shown a goal of the world; all by
                 default.
+            decoder: Draws what each plan imagines, once the plan is made.
 
         Raises:
             ValueError: If it does not see one of these streams.
@@ -62,7 +65,7 @@ class AgentActor:
             there = ", ".join(parts.seen.streams)
             raise ValueError(f"the run sees no {unseen[0]!r}; it sees {there}")
         self._goal_streams = tuple(goal_streams)
-        self.parts, self.goals = parts, goals
+        self.parts, self.goals, self.decoder = parts, goals, decoder
         self._world, self._guarded = world, guarded
         self._agent: Agent | None = None
         self._seen: Plan | None = None
@@ -98,6 +101,7 @@ class AgentActor:
             decided,
             route_evaluations=self._agent.evaluations - plan.evaluations,
             route=self._route(),
+            pictures=self._pictures(plan.states),
         )
 
     def gate(self) -> Gate | None:
@@ -121,6 +125,20 @@ class AgentActor:
         if readout is None or readout.num_outputs != 2:
             return None
         return readout(states)
+
+    def _pictures(self, states: torch.Tensor) -> np.ndarray | None:
+        """(B, P, h, w, 3) uint8 of the most likely future, if it can be drawn.
+
+        Of several cameras the first one that the agent sees is drawn. What is imagined
+        between two model steps looks like the earlier one.
+        """
+        if self.decoder is None:
+            return None
+        drawable = [n for n in self.parts.seen.streams if n in self.decoder.parts]
+        if not drawable:
+            return None
+        drawn = self.decoder.pictures(states[:, 0].cpu(), drawable[0])
+        return drawn.repeat(self.parts.model.frame_skip, axis=1)
 
     def _route(self) -> np.ndarray | None:
         """(B, P, 2) positions of the routes that are followed, NaN after their ends."""

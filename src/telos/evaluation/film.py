@@ -18,10 +18,23 @@ from telos.evaluation.results import Trace
 
 SIDE = 384
 """The shorter side of a film is at least this many pixels."""
+GAP = 8
+"""Pixels between what came and what was imagined."""
 
 
 def film(trace: Trace, extent: Extent | None) -> np.ndarray:
-    """(T+1, H, W, 3) uint8 frames; without an extent nothing is drawn in."""
+    """(T+1, H, W, 3) uint8 frames; without an extent nothing is drawn in.
+
+    Where pictures were imagined, two of them stand on the right of each frame: what the
+    newest decision imagined of this moment, and of the end of its plan.
+    """
+    frames = _drawn_in(trace, extent)
+    if trace.pictures is None:
+        return frames
+    return np.stack([_beside(frame, trace, step) for step, frame in enumerate(frames)])
+
+
+def _drawn_in(trace: Trace, extent: Extent | None) -> np.ndarray:
     scale = -(-SIDE // min(trace.frames.shape[1:3]))
     height, width = trace.frames.shape[1:3]
     place = extent or Extent(left=0, right=width, top=0, bottom=height)
@@ -50,6 +63,27 @@ def _status(canvas: Canvas, trace: Trace, step: int) -> None:
     decision = _decision(trace, step)
     if decision is not None and trace.status[decision] in STATUS:
         canvas.frame(STATUS[trace.status[decision]])
+
+
+def _beside(frame: np.ndarray, trace: Trace, step: int) -> np.ndarray:
+    """A frame with what was imagined of this moment and of the end of the plan."""
+    assert trace.pictures is not None
+    height, width = frame.shape[:2]
+    decision, last = _decision(trace, step), trace.pictures.shape[1] - 1
+    ages = () if decision is None else (step - trace.decision_steps[decision], last)
+    parts, gap = [frame], np.full((height, GAP, 3), 255, np.uint8)
+    for age in ages:
+        picture = trace.pictures[decision, min(int(age), last)]
+        parts += [gap, _enlarged(picture, height, width)]
+    blank = np.full((height, 2 * (GAP + width), 3), 255, np.uint8)
+    return np.concatenate(parts if ages else [frame, blank], axis=1)
+
+
+def _enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pixels repeated until a picture has a size."""
+    rows = np.arange(height) * picture.shape[0] // height
+    columns = np.arange(width) * picture.shape[1] // width
+    return picture[rows[:, None], columns]
 
 
 def _decision(trace: Trace, step: int) -> int | None:

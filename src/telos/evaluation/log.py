@@ -128,6 +128,7 @@ class BatchLog:
             route=_route([d for _, d in decisions], row),
             status=tuple(d.status[row] for _, d in decisions),
             zones=tuple(self._limits[row]),
+            pictures=_pictures([d for _, d in decisions], row),
         )
 
     def _result(self, row: int) -> EpisodeResult:
@@ -185,6 +186,12 @@ def _imagined(decisions: Sequence[Decision], row: int) -> np.ndarray:
     if len(rows) < max(len(decisions), 1):
         return np.zeros((0, 1, 1, 2), np.float32)
     return np.stack(rows).astype(np.float32)
+
+
+def _pictures(decisions: Sequence[Decision], row: int) -> np.ndarray | None:
+    """(N, P, h, w, 3) imagined pictures of one environment, if all were drawn."""
+    rows = [d.pictures[row] for d in decisions if d.pictures is not None]
+    return np.stack(rows) if rows and len(rows) == len(decisions) else None
 
 
 def _route(decisions: Sequence[Decision], row: int) -> np.ndarray:

@@ -32,6 +32,9 @@ class Decision:
     route: np.ndarray | None = None
     """(B, P, 2) positions of the route that it followed to the goal, NaN after its end;
     None if there is no higher level."""
+    pictures: np.ndarray | None = None
+    """(B, P, h, w, 3) uint8, imagined of the moments 0 to P - 1 steps after the
+    decision, for people to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +141,9 @@ class Trace:
     """Keep-out zones of the episode, as entries of a zones file."""
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Other cameras by name, each (T+1, H, W, 3) uint8 of a size of its own."""
+    pictures: np.ndarray | None = None
+    """(N, P, h, w, 3) uint8, imagined at each decision of the moments 0 to P - 1 steps
+    after it; None without a decoder."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,8 @@ def check_shared(config: TrainConfig, team: Team) -> None:
         "critic.batch": config.critic.batch,
         "habit.batch": config.habit.batch,
     }
+    if config.decoder is not None:
+        shared["decoder.batch"] = config.decoder.batch
     for name, count in shared.items():
         team.part(count, name)
 
@@ -73,6 +75,8 @@ def frames_needed(config: TrainConfig) -> Mapping[str, int]:
         "critic": 1,
         "habit": 1,
     }
+    if config.decoder is not None:
+        transitions["decoder"] = 0
     return {name: skip * count + 1 for name, count in transitions.items()}
 
 
@@ -106,6 +110,8 @@ def _check_numbers(config: TrainConfig) -> None:
         "habit.reach": config.habit.reach,
         "checkpoint_every": config.checkpoint_every,
     }
+    if config.decoder is not None:
+        at_least_one["decoder.steps"] = config.decoder.steps
     for name, value in at_least_one.items():
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from telos.config import Size
 from telos.envs.world import WorldSpec
+from telos.perception import pinned
 from telos.world_model import JEPAConfig, fitted, sized
 
 AntiCollapse = Literal["vicreg", "sigreg", "none"]
@@ -172,6 +173,21 @@ class HabitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """Pictures of latents for people, on frozen latents and after everything else."""
+
+    steps: int = 2000
+    batch: int = 32
+    """Frames; small, because many steps teach more than large batches."""
+    width: int = 128
+    patch: int = 4
+    """Side of the squares that a picture is put together from."""
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=5e-3, weight_decay=1e-4, clip=10.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training, from episodes to an agent."""
 
@@ -189,6 +205,8 @@ class TrainConfig:
     chart: ChartConfig = ChartConfig()
     critic: CriticConfig = CriticConfig()
     habit: HabitConfig = HabitConfig()
+    decoder: DecoderConfig | None = None
+    """None trains no decoder; the agent is the same with and without."""
     held_out: float = 0.08
     """Share of episodes kept for diagnostics and read-outs' errors."""
     shuffle_actions: bool = False
@@ -210,10 +228,15 @@ def with_critic(config: TrainConfig, form: str) -> TrainConfig:
 
 
 def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
-    """Fill in what the recorded world decides: streams, actions, number of tokens.
+    """Fill in what was not known before: streams, actions, tokens, digest of weights.
 
     A model that sees several streams also learns to guess from some of them; one that
     sees several cameras starts with its streams balanced.
+
+    Raises:
+        FileNotFoundError: If pretrained weights are named that are not there.
+        ValueError: If streams are named that are not recorded, or weights that cannot
+            be used.
     """
     streams = config.model.streams or {n: s.shape for n, s in spec.streams.items()}
     unknown = sorted(set(streams) - set(spec.streams))
@@ -223,6 +246,7 @@ def adapted(config: TrainConfig, spec: WorldSpec) -> TrainConfig:
         )
     chosen = replace(
         config.model,
+        backbone=pinned(config.model.backbone),
         completes=len(streams) > 1,
         balanced=sum(len(spec.streams[n].shape) == 3 for n in streams) > 1,
     )

@@ -19,9 +19,12 @@ from telos.data.store import EpisodeFile
 from telos.envs.world import StreamSpec
 from telos.learning.checks import check_trainable, num_windows
 from telos.learning.config import TrainConfig
+from telos.learning.decoding import STRIP, decoder_phase
 from telos.learning.latents import LATENT, encode_recording, prepare_recording
 from telos.learning.loop import Phase, make_optimiser, train_step
 from telos.learning.modules import Modules, build_modules, num_parameters
+from telos.learning.phases import frame_phase, latent_phase
+from telos.learning.pictures import show
 from telos.learning.reading import (
     Reading,
     Where,
@@ -29,7 +32,7 @@ from telos.learning.reading import (
     latent_bytes,
     seen_frame_bytes,
 )
-from telos.learning.training import ON_FRAMES, frame_phase, latent_phase, phases_of
+from telos.learning.training import ON_FRAMES, ON_LATENTS, phases_of
 from telos.runtime import Runtime, choose_runtime, peak_memory_bytes
 
 EPISODES = 32
@@ -78,7 +81,7 @@ class DryRun:
         rows = [
             f"data             {self.data} ({self.world}): {trained_on} episodes to "
             f"train on, {self.held_out} held out",
-            self.frames.replace("frames: ", "frames           ", 1),
+            _spaced(self.frames),
             f"parameters       {_listed(self.parameters)}",
         ]
         rows += [self._phase_line(name) for name in self.samples]
@@ -194,8 +197,10 @@ def _time_parts(
     late = [
         latent_phase(name, config, modules, latents)
         for name in names
-        if name not in ON_FRAMES
+        if name in ON_LATENTS
     ]
+    if config.decoder is not None:
+        late.append(decoder_phase(config, modules, show(latents, subset)))
     seconds |= {phase.name: _time_phase(phase, runtime) for phase in late}
     seconds["read-outs"] = _time_readouts(latents)
     return {phase.name: phase for phase in (*early, *late)}, seconds
@@ -268,6 +273,9 @@ def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
         kept.append(modules.chart)
     final = sum(_tensor_bytes(module) for module in kept)
     trained = sum(p.numel() * p.element_size() for p in modules.parameters())
+    shown = {}
+    if modules.decoder is not None:
+        shown = {"decoder.safetensors": _tensor_bytes(modules.decoder), STRIP: 0}
     return {
         "config.json": 0,
         "env.json": 0,
@@ -277,11 +285,17 @@ def _files(config: TrainConfig, modules: Modules) -> dict[str, int]:
         "checkpoints/": 2 * (stored + 2 * trained),
         "model.safetensors": final,
         "model.json": 0,
+        **shown,
     }
 
 
 def _tensor_bytes(module: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in module.state_dict().values())
+
+
+def _spaced(reason: str) -> str:
+    name, _, rest = reason.partition(": ")
+    return f"{name:<16} {rest}"
 
 
 def _listed(parameters: Mapping[str, int]) -> str:

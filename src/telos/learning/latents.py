@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
 from telos.data.scratch import MEMORY, Room
 from telos.learning.distributed import ALONE, Team
-from telos.perception.transforms import downsample
 from telos.types import Observation
 from telos.world_model import JEPA
 
@@ -28,17 +26,18 @@ and as what it is asked for."""
 
 
 def prepare_recording(model: JEPA, recording: Recording) -> Recording:
-    """The same episodes with images reduced to what the network sees.
+    """The same episodes with images reduced to what the trained layers see.
 
-    Images in memory are reduced now, those in a file whenever they are read.
+    Images in memory are reduced now, those in a file whenever they are read, and so are
+    all that a costly network has to see.
     """
-    reduce = partial(downsample, factor=model.config.backbone.downsample)
     observations: dict[str, Frames] = {}
     for name, shape in model.config.streams.items():
         frames = recording.observations[name]
         if len(shape) == 3:
-            reduced = MappedFrames(frames, reduce)
-            frames = np.asarray(reduced) if isinstance(frames, np.ndarray) else reduced
+            reduced = MappedFrames(frames, model.reduced)
+            now = isinstance(frames, np.ndarray) and not model.reduction.costly
+            frames = np.asarray(reduced) if now else reduced
         observations[name] = frames
     return replace(recording, observations=observations)
 

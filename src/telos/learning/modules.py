@@ -17,9 +17,10 @@ from telos.envs.world import WorldSpec
 from telos.learning.config import TrainConfig
 from telos.learning.critic import slow_copy
 from telos.learning.losses import InverseDynamics
+from telos.learning.pictures import picture_shapes
 from telos.perception.vector import VectorEncoder
 from telos.runtime import seed_all
-from telos.world_model import JEPA, Chart
+from telos.world_model import JEPA, Chart, Decoder
 
 BALANCED_ON = 512
 """Frames by which streams are balanced."""
@@ -34,6 +35,7 @@ class Modules(nn.Module):
         chart: Coordinates in which actions are displacements.
         critic: The temporal distance; its slow copy is made here.
         habit: What is usually done.
+        decoder: Shows latents to people, if that is wanted.
     """
 
     def __init__(
@@ -43,10 +45,11 @@ class Modules(nn.Module):
         chart: Chart,
         critic: Network,
         habit: Habit,
+        decoder: Decoder | None = None,
     ) -> None:
         super().__init__()
         self.model, self.inverse, self.critic = model, inverse, critic
-        self.chart, self.habit = chart, habit
+        self.chart, self.habit, self.decoder = chart, habit, decoder
         self.target = slow_copy(critic)
 
     def settle_critic(self, config: TrainConfig) -> None:
@@ -79,7 +82,10 @@ def untrained_modules(config: TrainConfig, spec: WorldSpec) -> Modules:
     critic = untrained_critic(config)
     inverse = InverseDynamics(config.model.state_dim, config.model.action_dim)
     chart = Chart(config.model.state_dim, config.model.action_dim, config.chart.width)
-    return Modules(model, inverse, chart, critic, untrained_habit(config))
+    habit = untrained_habit(config)
+    # Last, so that all others begin the same with and without it.
+    decoder = None if config.decoder is None else _untrained_decoder(config, spec)
+    return Modules(model, inverse, chart, critic, habit, decoder)
 
 
 def num_parameters(modules: Modules) -> Mapping[str, int]:
@@ -94,6 +100,8 @@ def num_parameters(modules: Modules) -> Mapping[str, int]:
         "critic": (modules.critic,),
         "habit": (modules.habit,),
     }
+    if modules.decoder is not None:
+        parts["decoder"] = (modules.decoder,)
     return {
         name: sum(p.numel() for part in owned for p in part.parameters())
         for name, owned in parts.items()
@@ -118,6 +126,15 @@ def untrained_habit(config: TrainConfig) -> Habit:
         config.model.action_dim,
         config.habit.width,
         config.habit.choices,
+    )
+
+
+def _untrained_decoder(config: TrainConfig, spec: WorldSpec) -> Decoder:
+    assert config.decoder is not None
+    seen = {name: spec.streams[name].shape for name in config.model.streams}
+    settings = config.decoder
+    return Decoder(
+        config.model.latent_dim, picture_shapes(seen), settings.width, settings.patch
     )
 
 

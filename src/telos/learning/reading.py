@@ -11,6 +11,7 @@ import numpy as np
 
 from telos.data.scratch import MEMORY, Room, Scratch
 from telos.envs.world import StreamSpec, WorldSpec
+from telos.perception import build_reduction
 from telos.runtime import available_memory_bytes
 from telos.world_model import JEPAConfig
 
@@ -59,27 +60,38 @@ def choose_reading(
         spec: The recorded world.
         num_frames: Frames of the recording.
         wanted: memory, scratch, file, or auto: memory if they take at most half of what
-            is free, else a scratch if that takes at most half of the disk's free room.
+            is free, else a scratch if that takes at most half of the disk's free room,
+            else file. Features of a frozen network are in no file: for them the last
+            resort is a scratch.
         folder: Where a scratch would be put; it need not exist yet.
         processes: Processes on this machine that train together; each keeps its own.
 
     Raises:
-        ValueError: If a scratch is wanted that does not fit on its disk.
+        ValueError: If a scratch is needed that does not fit on its disk, or features
+            are to be read from a file.
     """
+    costly = build_reduction(config.backbone).costly
+    if costly and wanted == "file":
+        raise ValueError(
+            "a frozen network looks at every frame once, and what it saw is not in the "
+            "file: keep it with --frames memory, scratch or auto"
+        )
     frames = processes * num_frames
     needed = frames * seen_frame_bytes(config, spec)
     free = available_memory_bytes()
     # Whatever has a row per frame goes to a scratch, and latents twice on their way.
     scratch = needed + frames * (row_bytes(spec) + latent_bytes(config))
     room = shutil.disk_usage(_existing(folder)).free
-    place = _place(wanted, needed / max(1, free), scratch / max(1, room))
+    last: Place = "scratch" if costly else "file"
+    place = _place(wanted, needed / max(1, free), scratch / max(1, room), last)
     asked = "" if wanted == "auto" else ", as asked for"
     size = f"{needed / GIB:.2g} GiB of the {free / GIB:.2g} GiB that are free"
     disk = f"{scratch / GIB:.2g} GiB of the {room / GIB:.2g} GiB free in {folder}"
-    if wanted == "scratch" and scratch > room:
+    if place == "scratch" and scratch > room:
+        instead = "" if costly else ", or do without it (--frames file)"
         raise ValueError(
-            f"a scratch would take {disk}: make room, name a folder on another disk "
-            "with --scratch, or do without it (--frames file)"
+            f"a scratch would take {disk}: make room, or name a folder on another disk "
+            f"with --scratch{instead}"
         )
     why = asked or f", more than {SHARE:.0%}"
     reasons = {
@@ -87,24 +99,28 @@ def choose_reading(
         "scratch": f"in a scratch file ({disk}; in memory {size}{why})",
         "file": f"read from the file (in memory they would take {size}{why})",
     }
-    return Reading(place=place, folder=folder, reason=f"frames: {reasons[place]}")
+    what = "features" if costly else "frames"
+    return Reading(place=place, folder=folder, reason=f"{what}: {reasons[place]}")
 
 
-def _place(wanted: Where, of_memory: float, of_disk: float) -> Place:
+def _place(wanted: Where, of_memory: float, of_disk: float, last: Place) -> Place:
     """What is wanted, or the quickest that takes no more than its share."""
     if wanted != "auto":
         return wanted
     if of_memory <= SHARE:
         return "memory"
-    return "scratch" if of_disk <= SHARE else "file"
+    return "scratch" if of_disk <= SHARE else last
 
 
 def seen_frame_bytes(config: JEPAConfig, spec: WorldSpec) -> int:
-    """Bytes of one frame as the network sees it, all streams together."""
-    area, total = config.backbone.downsample**2, 0
+    """Bytes of one frame as the trained layers see it, all streams together."""
+    kept, total = build_reduction(config.backbone).dtype, 0
     for name, shape in config.streams.items():
-        stored = _bytes(spec.streams[name])
-        total += stored // area if len(shape) == 3 else stored
+        stored = spec.streams[name]
+        total += (
+            int(np.prod(config.seen_shape(shape)))
+            * (kept if len(shape) == 3 else np.dtype(stored.dtype)).itemsize
+        )
     return total
 
 

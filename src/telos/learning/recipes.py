@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from telos.config import Size
-from telos.learning.config import TrainConfig
+from telos.learning.config import DecoderConfig, TrainConfig
 from telos.perception.backbone import BackboneKind
 from telos.world_model import sized
 from telos.world_model.config import PredictorKind
@@ -17,6 +17,7 @@ STEPS: dict[Size, tuple[int, int, int, int, int, int]] = {
 }
 """Steps of representation, completion, dynamics, chart, critic and habit."""
 
+DECODER_STEPS: dict[Size, int] = {"tiny": 2000, "small": 5000, "base": 20000}
 
 TOKEN_BATCH = 128
 """Windows in a batch of the dynamics where tokens are predicted: a transition is some
@@ -29,6 +30,7 @@ def recipe(
     *,
     backbone: BackboneKind = "keypoints",
     predictor: PredictorKind = "mixture",
+    weights: str = "",
 ) -> TrainConfig:
     """The configuration of a size.
 
@@ -37,13 +39,15 @@ def recipe(
         effort: Multiplies the steps of every phase.
         backbone: Network that looks at images.
         predictor: Network that predicts.
+        weights: Where those of the backbone frozen lie.
 
     Raises:
-        ValueError: If the size is unknown or the effort not positive.
+        ValueError: If the size is unknown, the effort not positive, or weights are
+            missing, or named for a backbone that takes none.
     """
     if effort <= 0:
         raise ValueError(f"effort is {effort}, expected more than 0")
-    model = sized(size, backbone, predictor)
+    model = sized(size, backbone, predictor, weights)
     steps = [max(1, round(effort * count)) for count in STEPS[size]]
     config = TrainConfig(data="", size=size, model=model)
     return replace(
@@ -59,3 +63,8 @@ def recipe(
         critic=replace(config.critic, steps=steps[4]),
         habit=replace(config.habit, steps=steps[5]),
     )
+
+
+def decoder_recipe(size: Size, effort: float = 1.0) -> DecoderConfig:
+    """Settings of a decoder, for a size that `recipe` knows."""
+    return DecoderConfig(steps=max(1, round(effort * DECODER_STEPS[size])))

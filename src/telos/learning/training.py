@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from telos.data.prefetch import Prefetch
 from telos.data.recording import Recording
 from telos.data.scratch import MEMORY, Room
 from telos.data.splits import split_by_episode
-from telos.data.windows import WindowSampler
-from telos.learning.chart import ChartPhase, judge_chart
-from telos.learning.completion import CompletionPhase, measure_told
+from telos.learning.chart import judge_chart
+from telos.learning.completion import measure_told
 from telos.learning.config import TrainConfig, with_critic
-from telos.learning.critic import CriticPhase
+from telos.learning.decoding import Sides, train_decoder
 from telos.learning.distributed import ALONE, Team
-from telos.learning.dynamics import DynamicsPhase
-from telos.learning.habit import HabitPhase
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
-from telos.learning.loop import Loop, Phase, Progress, restore_modules
+from telos.learning.loop import Loop, Progress, restore_modules
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import (
     diagnose,
@@ -30,9 +26,8 @@ from telos.learning.outcome import (
     save_trained,
     save_verdict,
 )
-from telos.learning.paths import PathsPhase
-from telos.learning.representation import RepresentationPhase
-from telos.learning.ways import find_ways
+from telos.learning.phases import frame_phase, latent_phase, reading_ahead
+from telos.learning.pictures import DecoderPhase
 from telos.runs import Checkpoint, Interrupt, Run, sole_writer
 from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
@@ -41,19 +36,23 @@ from telos.world_model import JEPA
 ON_FRAMES = ("representation", "completion")
 ON_LATENTS = ("dynamics", "chart", "critic", "habit")
 ORDER = (*ON_FRAMES, *ON_LATENTS)
+"""Phases of every training that has use for them."""
+SETTLED = ("critic", "habit", DecoderPhase.name)
+"""Phases in which it is known what kind of critic there is."""
 
 
 def phases_of(config: TrainConfig) -> tuple[str, ...]:
     """Names of the phases, in order.
 
     Only a model of several streams completes, only shortest ways are measured on a
-    chart.
+    chart, and a decoder comes if it is wanted.
     """
     wanted = {
         "completion": config.model.completes,
         "chart": config.critic.form in ("auto", "paths"),
     }
-    return tuple(name for name in ORDER if wanted.get(name, True))
+    names = tuple(name for name in ORDER if wanted.get(name, True))
+    return names if config.decoder is None else (*names, DecoderPhase.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +81,15 @@ def split_episodes(
 
     Raises:
         OSError: If the room is too small for them.
+        ValueError: If a frozen network has to see them, and there is no room.
     """
     if config.shuffle_actions:
         recording = _shuffled(recording, config.seed)
+    if room is None and model.reduction.costly:
+        raise ValueError(
+            "a frozen network would look at every frame in every batch; give a room "
+            "(MEMORY, or a Scratch) in which to keep what it saw"
+        )
     prepared = prepare_recording(model, recording)
     sides = split_by_episode(recording.num_episodes, config.held_out, seed=config.seed)
     train, held_out = (prepared.select(side) for side in sides)
@@ -128,12 +133,15 @@ def train(
     """
     with Interrupt() as interrupt, _writer(run, team):
         checkpoint = _checkpoint(run, team) if resume else None
-        if checkpoint is not None and checkpoint.phase in ("critic", "habit"):
+        if checkpoint is not None and checkpoint.phase in SETTLED:
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
         modules.to(runtime.device)
         episodes = split_episodes(config, modules.model, recording, room=room)
-        del recording  # what of it lies in memory is not needed beside its copies
+        # Only a decoder looks at stored images again. What else of them lies in memory
+        # is not needed beside its copies.
+        stored = None if config.decoder is None else recording
+        del recording
         return_freed_memory()
         if checkpoint is not None:
             restore_modules(modules, checkpoint)
@@ -147,7 +155,13 @@ def train(
             listen=listen,
             team=team,
         )
-        _run_phases(loop, config, modules, episodes, checkpoint, room or MEMORY, say)
+        latents = _run_phases(
+            loop, config, modules, episodes, checkpoint, room or MEMORY, say
+        )
+        if stored is not None:
+            if checkpoint is not None and checkpoint.phase != DecoderPhase.name:
+                checkpoint = None
+            train_decoder(loop, config, modules, latents, stored, checkpoint, say)
 
 
 def _writer(run: Run, team: Team) -> AbstractContextManager:
@@ -168,7 +182,8 @@ def _run_phases(
     checkpoint: Checkpoint | None,
     room: Room,
     say: Callable[[str], None],
-) -> None:
+) -> Sides:
+    """Train and store everything that acts."""
     order, team = phases_of(config), loop.team
     order = order[order.index(checkpoint.phase) if checkpoint else 0 :]
     for name in order:
@@ -185,9 +200,7 @@ def _run_phases(
         for side in (episodes.train, episodes.held_out)
     )
     return_freed_memory()
-    for name in order:
-        if name in ON_FRAMES:
-            continue
+    for name in (name for name in order if name in ON_LATENTS):
         if name == "critic" and config.critic.form == "auto":
             config = _settled(loop, config, modules, held_out, say)
         phase = latent_phase(name, config, modules, latents, team, room)
@@ -201,6 +214,7 @@ def _run_phases(
     if team.leads:
         readouts = fit_readouts(latents, held_out, config.seed, room)
         save_trained(loop.run_folder, config, modules, readouts, latents)
+    return Sides(train=latents, held_out=held_out)
 
 
 def _run_on_frames(
@@ -249,129 +263,6 @@ def _as_settled_before(run: Run, config: TrainConfig) -> TrainConfig:
         if verdict["about"] == "critic":
             return with_critic(config, verdict["name"])
     return config
-
-
-def frame_phase(
-    name: str,
-    config: TrainConfig,
-    modules: Modules,
-    recording: Recording,
-    team: Team = ALONE,
-) -> RepresentationPhase | CompletionPhase:
-    """Phases `representation` and `completion`, on prepared frames.
-
-    Raises:
-        ValueError: If no episode is long enough for a window, or the processes cannot
-            share a batch evenly.
-    """
-    if name == "completion":
-        return _completion_phase(config, modules, recording, team)
-    return representation_phase(config, modules, recording, team)
-
-
-@contextmanager
-def reading_ahead(phase: RepresentationPhase | CompletionPhase) -> Iterator[None]:
-    """Have a thread cut the windows of coming steps meanwhile."""
-    sampler = phase.sampler
-    try:
-        with Prefetch(sampler.batch, end=phase.num_steps) as phase.sampler:
-            yield
-    finally:
-        phase.sampler = sampler
-
-
-def representation_phase(
-    config: TrainConfig, modules: Modules, recording: Recording, team: Team = ALONE
-) -> RepresentationPhase:
-    """The first phase, on prepared frames.
-
-    Raises:
-        ValueError: If no episode is long enough for a window, or the processes cannot
-            share a batch evenly.
-    """
-    settings, model = config.representation, modules.model
-    own = team.part(settings.episodes, "representation.episodes")
-    sampler = WindowSampler(
-        recording,
-        length=settings.length + model.history - 1,
-        batch=settings.episodes * settings.windows,
-        frame_skip=model.frame_skip,
-        windows_per_episode=settings.windows,
-        seed=config.seed,
-        part=slice(own.start * settings.windows, own.stop * settings.windows),
-    )
-    return RepresentationPhase(
-        model, modules.inverse, sampler, settings, seed=config.seed, team=team
-    )
-
-
-def _completion_phase(
-    config: TrainConfig, modules: Modules, recording: Recording, team: Team
-) -> CompletionPhase:
-    settings = config.completion
-    sampler = WindowSampler(
-        recording,
-        length=1,
-        batch=settings.batch,
-        frame_skip=config.model.frame_skip,
-        seed=config.seed,
-        part=team.part(settings.batch, "completion.batch"),
-    )
-    return CompletionPhase(
-        modules.model, sampler, settings, seed=config.seed, team=team
-    )
-
-
-def latent_phase(
-    name: str,
-    config: TrainConfig,
-    modules: Modules,
-    latents: Recording,
-    team: Team = ALONE,
-    room: Room = MEMORY,
-) -> Phase:
-    """Phase 2 to 5 (`dynamics`, `chart`, `critic`, `habit`), on encoded frames.
-
-    A critic that is still to be settled on is taken to learn from shortest ways.
-
-    Raises:
-        ValueError: If no episode is long enough for a window.
-    """
-    model, seed = modules.model, config.seed
-    if name == "critic":
-        return _critic_phase(config, modules, latents, team, room)
-    if name == "chart":
-        return ChartPhase(
-            modules.chart, model, latents, config.chart, seed=seed, team=team
-        )
-    if name == "habit":
-        skip = model.frame_skip
-        return HabitPhase(
-            modules.habit, latents, config.habit, frame_skip=skip, seed=seed, team=team
-        )
-    return DynamicsPhase(model, latents, config.dynamics, seed=seed, team=team)
-
-
-def _critic_phase(
-    config: TrainConfig, modules: Modules, latents: Recording, team: Team, room: Room
-) -> CriticPhase | PathsPhase:
-    settings, seed = config.critic, config.seed
-    skip = modules.model.frame_skip
-    if settings.form not in ("auto", "paths"):
-        return CriticPhase(
-            modules.critic,
-            modules.target,
-            latents,
-            settings,
-            frame_skip=skip,
-            seed=seed,
-            team=team,
-        )
-    paths = settings.paths
-    ways = find_ways(
-        latents, modules.chart, paths, frame_skip=skip, seed=seed, room=room
-    )
-    return PathsPhase(modules.critic, latents, ways, settings, seed=seed, team=team)
 
 
 def _shuffled(recording: Recording, seed: int) -> Recording:

@@ -60,19 +60,35 @@ class KeypointEncoder(nn.Module):
         self.attention = nn.Conv2d(2 * channels, maps, 1)
         self.value = nn.Conv2d(2 * channels, values, 1)
         self.out = nn.Linear(maps * (2 + values), width)
-        self.register_buffer("places", _places(height // 2, breadth // 2))
+        self.register_buffer("places", grid_places(height // 2, breadth // 2))
 
     def forward(self, pixels: UInt8[Tensor, "N H W C"]) -> Float[Tensor, "N F"]:
         """Features of N images."""
         image = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         hidden = relu(self.mix(relu(self.strided(image))))
-        maps = (SHARPNESS * self.attention(hidden)).flatten(2).softmax(-1)
-        places = self.places.expand(pixels.shape[0], -1, -1)
-        seen = torch.cat([places, self.value(hidden).flatten(2)], dim=1)
-        return relu(self.out((maps @ seen.transpose(1, 2)).flatten(1)))
+        found = attended(self.attention(hidden), self.value(hidden), self.places)
+        return relu(self.out(found))
 
 
-def _places(height: int, width: int) -> Tensor:
+def attended(
+    scores: Float[Tensor, "N M h w"], values: Float[Tensor, "N V h w"], places: Tensor
+) -> Float[Tensor, "N F"]:
+    """For each of M maps its expected place and the values expected there.
+
+    Args:
+        scores: Logits of the maps.
+        values: What can be read in each cell.
+        places: (2, h*w) coordinates of the cells.
+
+    Returns:
+        F = M * (2 + V) numbers.
+    """
+    maps = (SHARPNESS * scores).flatten(2).softmax(-1)
+    seen = torch.cat([places.expand(len(values), -1, -1), values.flatten(2)], dim=1)
+    return (maps @ seen.transpose(1, 2)).flatten(1)
+
+
+def grid_places(height: int, width: int) -> Tensor:
     """(2, height*width) x and y of every cell."""
     rows, columns = torch.meshgrid(
         torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"

@@ -46,6 +46,7 @@ def model_card(run: Path, *, licence: str, about: str = "") -> str:
         "trained with telos. No pickles: weights are safetensors.\n",
         about.strip() + "\n" if about.strip() else "",
         f"## Intended use\n\n{INTENDED}",
+        _pretrained(config),
         _data(config, model),
         _results(results),
         _guardrails(run, model),
@@ -100,6 +101,27 @@ def _data(config: Mapping, model: Mapping) -> str:
         f"`{config['data_digest'] or 'unknown'}`. Recorded: {streams}. The model sees "
         f"{seen}; actions are {len(spec['action_low'])} numbers from "
         f"{_numbers(spec['action_low'])} to {_numbers(spec['action_high'])}.\n{table}"
+    )
+
+
+def pretrained_weights(config: Mapping) -> str:
+    """Weights that a run of this configuration refers to; empty if there are none."""
+    network = config["model"]["backbone"]
+    digest = network.get("weights_digest", "")
+    weights = network.get("weights", "")
+    return f"{weights} (digest {digest[:16]}...)" if weights else ""
+
+
+def _pretrained(config: Mapping) -> str:
+    """What the run refers to and does not contain."""
+    if not pretrained_weights(config):
+        return ""
+    network = config["model"]["backbone"]
+    return (
+        "## Needs\n\nImages pass through pretrained weights that are not part of this "
+        f"run and have a licence of their own: `{network['weights']}`, digest "
+        f"`{network['weights_digest']}`. Where they lie elsewhere, name their folder "
+        "in the environment variable `TELOS_PRETRAINED`. Others are refused.\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 from collections.abc import Sequence
@@ -18,7 +19,13 @@ from telos.report.layout import render
 from telos.report.reading import EvaluationFiles, RunFiles, first, read_run
 from telos.report.results import Evaluation, evaluation_view
 from telos.report.safety import safety_notes, unguarded_twin
-from telos.report.training import Phase, Representation, phases, representation
+from telos.report.training import (
+    Phase,
+    Representation,
+    phases,
+    representation,
+    said_of_decoder,
+)
 from telos.report.wording import duration, machine_words, moment
 
 FILMS = 8
@@ -41,6 +48,9 @@ class RunView:
     attributions: Sequence[AttributionView]
     representation: Representation | None
     phases: Sequence[Phase]
+    imagined: str
+    """Source of a picture of what the model imagined; empty without a decoder."""
+    imagined_note: str
     commands: Sequence[str]
     config: Any
     environment: Any
@@ -112,10 +122,19 @@ def _run_view(run: RunFiles, name: str, anchor: str, films: int) -> RunView:
         attributions=[attribution_view(*found) for found in run.attributions],
         representation=representation(run),
         phases=phases(run),
+        imagined=_imagined(run),
+        imagined_note=said_of_decoder(run),
         commands=_commands(run),
         config=run.config,
         environment=run.environment,
     )
+
+
+def _imagined(run: RunFiles) -> str:
+    if run.imagined is None:
+        return ""
+    content = base64.b64encode(run.imagined.read_bytes()).decode("ascii")
+    return f"data:image/png;base64,{content}"
 
 
 def _safety(run: RunFiles, files: EvaluationFiles) -> list[str]:

@@ -48,6 +48,8 @@ class RunFiles:
     """calibration.json; empty if the run was not calibrated."""
     attributions: Sequence[tuple[str, Json]]
     """(name, content) of every file below ``attribution/``."""
+    imagined: Path | None
+    """imagined.png, if a decoder was trained."""
     notes: Sequence[str]
     """Parts that exist but could not be read, in plain words."""
     modified: float
@@ -77,6 +79,7 @@ def read_run(path: Path) -> RunFiles:
         evaluations=_read_evaluations(path / "evaluations", notes),
         calibration=_read_json(path / "calibration.json", dict, notes),
         attributions=_read_attributions(path / "attribution", notes),
+        imagined=_existing(path / "imagined.png"),
         notes=notes,
         modified=_newest(path),
     )
@@ -93,6 +96,10 @@ def _require_run(path: Path) -> None:
             f"'{path}' is not a run folder: expected a folder with at least one of "
             f"{', '.join(MARKS)}. Pass the folder that `telos train` wrote."
         )
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
 
 
 def _newest(path: Path) -> float:

@@ -22,6 +22,7 @@ TITLES = {
     "chart": "Chart",
     "critic": "Critic",
     "habit": "Habit",
+    "decoder": "Decoder",
 }
 PHASE_NOTES = {
     "representation": "Encoder and predictor learn together from the recorded frames.",
@@ -30,11 +31,13 @@ PHASE_NOTES = {
     "chart": "Coordinates of the latents in which an action is a displacement.",
     "critic": "A cost-to-go is learned on frozen latents, without rewards.",
     "habit": "What is usually done on the way to a goal: where a search begins.",
+    "decoder": "Latents as pictures, for people: no agent reads them.",
 }
 METRIC_NOTES = {
     "loss": "what is minimised; lower is better",
     "told": "share of the latent that streams drawn at random tell; 1 is all of it",
     "typical_error": "median error of an action read off the chart, full action = 1",
+    "picture_skill": "share of what varies in pictures that is shown",
     "prediction_skill": "1 is perfect, 0 is copying the last state",
     "effective_rank": "dimensions really in use; a fall is a collapse",
     "within_share": "variance inside episodes; near 0 only the layout is encoded",
@@ -102,6 +105,12 @@ def _note(run: RunFiles, name: str) -> str:
     found = verdicts_on(run, name) if name != "representation" else []
     what = "Targets" if name == "critic" else "Found"
     return f"{note} {what}: {found[-1].get('text', '')}." if found else note
+
+
+def said_of_decoder(run: RunFiles) -> str:
+    """How much of held-out pictures a decoder shows; empty without one."""
+    found = verdicts_on(run, "decoder")
+    return str(found[-1].get("text", "")) if found else ""
 
 
 def phase_rows(run: RunFiles, name: str) -> list[Json]:

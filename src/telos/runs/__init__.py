@@ -7,6 +7,9 @@
       checkpoints/        the newest two, each one file that holds everything
       model.safetensors   the final model, its configuration in the header
       model.json          the same configuration for people
+      features/           of a frozen network, while a training needs them
+      decoder.safetensors, imagined.png
+                          latents as pictures, for people only, if wanted
       diagnostics.json, evaluations/NAME/evaluation.json + traces.npz
 
 Nothing is pickled. Importing this room does not import torch.

@@ -39,6 +39,21 @@ def fetch(name: str, folder: Path, patterns: Sequence[str]) -> Path:
     return folder
 
 
+def fetch_shared(name: str, revision: str | None, patterns: Sequence[str]) -> Path:
+    """Where the files of a repository that match lie in the hub's own cache.
+
+    They are downloaded unless they are there.
+
+    Raises:
+        ModuleNotFoundError: If huggingface_hub is not installed.
+        OSError: If the repository cannot be reached.
+    """
+    hub = import_module("huggingface_hub")
+    return Path(
+        hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns))
+    )
+
+
 def upload(name: str, folder: Path) -> None:
     """Upload a folder into a repository that exists, as one commit.
 

@@ -4,7 +4,7 @@
       manifest.json       what belongs to it: name -> bytes and SHA-256
       README.md           the model card
       config.json, env.json, model.json, model.safetensors and, where the run has them,
-      calibration.json, diagnostics.json, metrics.jsonl,
+      calibration.json, diagnostics.json, metrics.jsonl, decoder.safetensors,
       evaluations/NAME/evaluation.json, attribution/NAME.json
 
 Nothing that could run when it is opened: no pickles, no arrays of objects, no code.
@@ -15,7 +15,6 @@ its manifest, if you know it from them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -24,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from telos.config import load_json, save_json
+from telos.config import file_digest, load_json, save_json
 from telos.runs.metrics import read_lines
 from telos.runs.run import Run
 
@@ -33,7 +32,7 @@ MANIFEST, CARD = "manifest.json", "README.md"
 NEEDED = ("config.json", "env.json", "model.json", "model.safetensors", CARD)
 _ALLOWED = re.compile(
     r"(?:README\.md|(?:config|env|model|calibration|diagnostics)\.json|metrics\.jsonl"
-    r"|model\.safetensors"
+    r"|(?:model|decoder)\.safetensors"
     r"|evaluations/[A-Za-z0-9][\w.-]*/evaluation\.json"
     r"|attribution/[A-Za-z0-9][\w.-]*\.json)"
 )
@@ -47,6 +46,7 @@ PATTERNS = (
     "diagnostics.json",
     "metrics.jsonl",
     "model.safetensors",
+    "decoder.safetensors",
     "evaluations/*/evaluation.json",
     "attribution/*.json",
 )
@@ -79,11 +79,14 @@ def pack(run: Run, card: str, folder: Path) -> str:
             shutil.copyfile(run.path / name, target)
     (folder / CARD).write_text(card, encoding="utf-8")
     files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": _sha(folder / name)}
+        name: {
+            "bytes": (folder / name).stat().st_size,
+            "sha256": file_digest(folder / name),
+        }
         for name in sorted({*names, CARD})
     }
     manifest = {"format": FORMAT, "version": VERSION, "files": files}
-    return _sha(save_json(folder / MANIFEST, manifest))
+    return file_digest(save_json(folder / MANIFEST, manifest))
 
 
 def read_manifest(folder: Path, digest: str | None = None) -> dict[str, dict[str, Any]]:
@@ -103,9 +106,10 @@ def read_manifest(folder: Path, digest: str | None = None) -> dict[str, dict[str
             f"{str(folder)!r} holds no {MANIFEST}; expected what `telos push` wrote."
         )
     _check_size(MANIFEST, path.stat().st_size)
-    if digest is not None and _sha(path) != digest:
+    found = file_digest(path)
+    if digest is not None and found != digest:
         raise ValueError(
-            f"the parcel in {str(folder)!r} has the digest {_sha(path)}, not {digest}; "
+            f"the parcel in {str(folder)!r} has the digest {found}, not {digest}; "
             "it is another version, or was changed. Nothing was taken from it."
         )
     content = load_json(path)
@@ -142,7 +146,10 @@ def unpack(parcel: Path, folder: Path, digest: str | None = None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Checked after copying: what is checked is what is kept.
         shutil.copyfile(source, target)
-        if target.stat().st_size != entry["bytes"] or _sha(target) != entry["sha256"]:
+        if (
+            target.stat().st_size != entry["bytes"]
+            or file_digest(target) != entry["sha256"]
+        ):
             raise ValueError(
                 f"{name!r} is damaged: it is not the file that the manifest lists. "
                 "Fetch it again; nothing was kept."
@@ -260,8 +267,3 @@ def _require_own(parcel: Path, name: str) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{name!r} is missing in {str(parcel)!r}.")
     _check_size(name, path.stat().st_size)
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

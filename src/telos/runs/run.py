@@ -28,8 +28,11 @@ _VERSION = 1
 _CONTENT = (
     "calibration.json",
     "checkpoints",
+    "decoder.safetensors",
     "diagnostics.json",
     "evaluations",
+    "features",
+    "imagined.png",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from telos.config import Size
 from telos.perception.backbone import BackboneConfig, BackboneKind
+from telos.perception.reduction import build_reduction
 
 PredictorKind = Literal["mixture", "residual", "recurrent", "transformer", "tokens"]
 
@@ -72,20 +73,15 @@ class JEPAConfig:
         return self.state_dim // self.token_dim if self.has_tokens else 1
 
     def seen_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of a stored frame after images are averaged down.
+        """Shape of a stored frame as the trained layers see it: images are reduced.
 
         Raises:
-            ValueError: If blocks of that size do not tile the image.
+            ValueError: If images of that shape do not suit the reduction.
         """
-        factor = self.backbone.downsample
         if len(stored) != 3:
             return stored
-        if stored[0] % factor or stored[1] % factor:
-            raise ValueError(
-                f"images of {stored[0]} x {stored[1]} cannot be averaged in blocks "
-                f"of {factor}; choose a factor that divides both sides"
-            )
-        return (stored[0] // factor, stored[1] // factor, stored[2])
+        height, width, colours = stored
+        return build_reduction(self.backbone).shape((height, width, colours))
 
 
 def fitted(
@@ -151,6 +147,7 @@ def sized(
     size: Size,
     backbone: BackboneKind = "keypoints",
     predictor: PredictorKind = "mixture",
+    weights: str = "",
 ) -> JEPAConfig:
     """The configuration of a size, before streams and actions are known.
 
@@ -158,15 +155,19 @@ def sized(
         size: tiny, small or base.
         backbone: Network that looks at images.
         predictor: Network that predicts.
+        weights: Where those of the backbone frozen lie.
 
     Raises:
-        ValueError: If there is no such size.
+        ValueError: If there is no such size, or weights are missing, or named for a
+            backbone that takes none.
     """
     if size not in _SIZES:
         raise ValueError(f"size {size!r} is unknown; choose one of {sorted(_SIZES)}")
     sizes = _SIZES[size]
     patch, token_dim, token_width, depth = sizes.tokens
-    looking = BackboneConfig(kind=backbone, channels=sizes.channels, width=sizes.width)
+    looking = BackboneConfig(
+        kind=backbone, channels=sizes.channels, width=sizes.width, weights=weights
+    )
     predicting = PredictorConfig(kind=predictor, width=sizes.width)
     if backbone == "vit-tokens":
         looking = replace(looking, patch=patch)

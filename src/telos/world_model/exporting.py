@@ -23,6 +23,11 @@ class Encode(nn.Module):
         super().__init__()
         self.model = model
         self.names = sorted(model.config.streams)
+        if model.config.backbone.kind == "frozen":
+            raise ValueError(
+                "this run sees through a frozen network that is not its own and is not "
+                "exported with it; export a run with another backbone"
+            )
 
     def forward(self, *streams: Tensor) -> Float[Tensor, "B D"]:
         factor = self.model.config.backbone.downsample

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,11 +21,12 @@ from torch import Tensor, nn
 from telos.data.actions import ActionScale
 from telos.perception.completion import Completion
 from telos.perception.observation import ObservationEncoder
+from telos.perception.reduction import build_reduction
 from telos.types import Correction, Observation, Trajectory, Window
 from telos.world_model.config import JEPAConfig
 from telos.world_model.luck import spread_luck
 from telos.world_model.predictors import build_predictor
-from telos.world_model.seeing import reduced, require_streams
+from telos.world_model.seeing import require_streams
 from telos.world_model.tokens import token_ends
 
 STANDARDISE_EPS = 1e-8
@@ -43,6 +45,7 @@ class JEPA(nn.Module):
     def __init__(self, config: JEPAConfig, action_scale: ActionScale) -> None:
         super().__init__()
         self.config, self.action_scale = config, action_scale
+        self.reduction = build_reduction(config.backbone)
         shapes = {n: config.seen_shape(s) for n, s in config.streams.items()}
         self.perception = ObservationEncoder(
             shapes, config.backbone, history=config.history, balanced=config.balanced
@@ -78,10 +81,18 @@ class JEPA(nn.Module):
         return tuple(self.config.streams)
 
     def prepare(self, observation: Observation) -> Observation:
-        """Stored frames to what the network sees of them: images are averaged down."""
-        seen = {n: observation[n] for n in self.streams if n in observation}
-        images = [n for n, shape in self.config.streams.items() if len(shape) == 3]
-        return reduced(seen, images, self.config.backbone.downsample)
+        """Stored frames to what the trained layers see: images are reduced."""
+        return {
+            name: torch.from_numpy(self.reduced(observation[name].numpy()))
+            if len(shape) == 3
+            else observation[name]
+            for name, shape in self.config.streams.items()
+            if name in observation
+        }
+
+    def reduced(self, pixels: np.ndarray) -> np.ndarray:
+        """Stored images (..., H, W, C) as trained layers see them: (..., h, w, F)."""
+        return self.reduction(pixels, self.device)
 
     def encode(self, observation: Observation) -> Float[Tensor, "B T D"]:
         """Latent states of stored frames (B, T, ...), newest last.

@@ -1,25 +1,8 @@
-"""From stored streams to what a network sees of them."""
+"""What a world model must be shown."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-
-import torch
-
-from telos.perception.transforms import downsample
-from telos.types import Observation
-
-
-def reduced(
-    observation: Observation, images: Collection[str], factor: int
-) -> Observation:
-    """The same streams, images (B, T, H, W, C) averaged in blocks of ``factor``."""
-    return {
-        name: torch.from_numpy(downsample(frames.numpy(), factor))
-        if name in images
-        else frames
-        for name, frames in observation.items()
-    }
 
 
 def require_streams(needed: Collection[str], given: Iterable[str]) -> None:

@@ -26,4 +26,4 @@ def untrained(model: JEPA, seed: int) -> JEPA:
     for trained, random in pairs:
         if isinstance(trained, VectorEncoder) and isinstance(random, VectorEncoder):
             random.standardise(trained.mean.cpu(), trained.scale.cpu())
-    return fresh.to(model.head.weight.device).eval().requires_grad_(False)
+    return fresh.to(model.device).eval().requires_grad_(False)
