@@ -269,7 +269,7 @@ def test_planners_and_costs_go_by_their_names() -> None:
         )
 
 
-@pytest.mark.parametrize("name", sorted(PLANNERS))
+@pytest.mark.parametrize("name", sorted(set(PLANNERS) - {"habit"}))
 def test_every_planner_takes_the_settings(name: str) -> None:
     settings = Deliberation(planner=name, samples=9, iterations=2, horizon=4)
     objective = LatentGoal(torch.ones(1, 2))
@@ -278,6 +278,19 @@ def test_every_planner_takes_the_settings(name: str) -> None:
     )
     assert plan.actions.shape == (1, 4, 2)
     assert plan.evaluations >= 9 * 2 * 4
+
+
+def test_a_habit_is_followed_without_a_search() -> None:
+    settings = Deliberation(planner="habit", samples=9, iterations=2, horizon=4)
+    plan = make_planner(settings, 2).plan(
+        Point(),
+        torch.zeros(1, 1, 2),
+        LatentGoal(torch.ones(1, 2)),
+        init=torch.full((1, 4, 2), 0.5),
+        generators=[torch.Generator()],
+    )
+    assert (plan.actions == 0.5).all()
+    assert plan.evaluations == 4
 
 
 def test_random_shooting_spends_as_much_as_the_iterations_would() -> None:

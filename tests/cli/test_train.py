@@ -124,6 +124,7 @@ def test_a_dry_run_foretells_and_writes_nothing(episodes, tmp_path, capsys) -> N
         "dynamics": 22 * 27,
         "chart": 22 * 30,
         "critic": 22 * 30,
+        "habit": 22 * 30,
     }
     assert told["samples"]["dynamics"] == told["steps"]["dynamics"] * 512 * 4
     assert told["minutes"] == pytest.approx(sum(told["seconds"].values()) / 60)

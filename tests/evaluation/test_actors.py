@@ -28,6 +28,7 @@ from telos.evaluation import actors
 from telos.evaluation.actors import AgentActor
 from telos.evaluation.episodes import run_episodes
 from telos.evaluation.protocol import load_protocol
+from telos.runs import Run
 from telos.types import Trajectory
 from telos.world_model import Decoder
 
@@ -231,6 +232,7 @@ def test_a_zones_file_changes_world_and_hash(fake_run, tmp_path):
 
 
 def test_the_plan_verb_films(fake_run, tmp_path, capsys):
+    Run.create(fake_run, {})
     video = tmp_path / "out.mp4"
     command = plan_verb.Command(run=fake_run, steps=6, video=video, common=QUIET)
     result = plan_verb.run(command)

@@ -178,7 +178,8 @@ def test_a_state_of_patch_tokens_is_completed_too() -> None:
     front = {"front": whole["front"]}
     assert model.complete(front).shape == (3, 1, config.latent_dim)
     assert model.told_by(front).shape == (config.state_dim,)
-    features, latent = at_rest(model, {n: x[:, 0] for n, x in whole.items()})
+    seen = {n: x[:, 0] for n, x in model.prepare(whole).items()}
+    features, latent = at_rest(model, seen)
     assert features.shape == (3, model.perception.width)
     torch.testing.assert_close(latent, model.encode(whole)[:, 0])
     silent = JEPA(replace(config, completes=False), model.action_scale).eval()

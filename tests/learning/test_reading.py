@@ -99,7 +99,7 @@ def test_a_training_keeps_nothing_of_every_frame_in_memory(
 
         return call
 
-    for name in ("representation_phase", "latent_phase", "fit_readouts"):
+    for name in ("frame_phase", "latent_phase", "fit_readouts"):
         monkeypatch.setattr(training, name, spied(getattr(training, name)))
     run = Run.create(tmp_path / "run", config_of(file))
     scratch = Scratch(tmp_path)

@@ -480,7 +480,10 @@ def test_parameters_are_counted_by_network() -> None:
     # and how far off both may be, from the state and its change
     bend = 2 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2
     assert counts["chart"] == 2 * 2 + bend + 4 * 16 + 16 + 16 * 2 + 2
-    networks = {"encoder", "predictor", "inverse dynamics", "chart", "critic"}
+    # state, way to the goal and context are 6 inputs; two choices of 2 numbers
+    trunk = 6 * 16 + 16 + 2 * (16 * 16 + 16)
+    assert counts["habit"] == trunk + 16 * 4 + 4 + 16 * 2 + 2 + 4
+    networks = {"encoder", "predictor", "inverse dynamics", "chart", "critic", "habit"}
     assert set(counts) == networks
 
 

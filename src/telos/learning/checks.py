@@ -50,12 +50,13 @@ def check_shared(config: TrainConfig, team: Team) -> None:
     """
     shared = {
         "representation.episodes": config.representation.episodes,
-        "completion.batch": config.completion.batch,
         "dynamics.batch": config.dynamics.batch,
         "chart.batch": config.chart.batch,
         "critic.batch": config.critic.batch,
         "habit.batch": config.habit.batch,
     }
+    if config.model.completes:
+        shared["completion.batch"] = config.completion.batch
     if config.decoder is not None:
         shared["decoder.batch"] = config.decoder.batch
     for name, count in shared.items():
