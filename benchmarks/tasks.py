@@ -185,7 +185,7 @@ def shift_rows(
     """Success under other looks, and which share of it is left."""
     before = share(usual)
     kept = share(after) / before if before else 0.0
-    target = f">= {KEPT:.0%}"
+    target = f">= {100 * KEPT:g} %"
     name = f"{name}, other looks"
     return [
         success_row(name, after, None),
