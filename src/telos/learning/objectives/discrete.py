@@ -48,12 +48,12 @@ class Discrete(Objective):
     def fit(self, frames: Tensor, draw: torch.Generator) -> None:
         """Find the codes, and how often each of them stands at each place."""
         self.codebook.fit(required(frames, self.image), draw)
-        codes = self.codebook.codes_of(frames)
         counts = torch.zeros_like(self.decoder.mean)
-        for part in codes.split(256):
-            counts += one_hot(part, counts.shape[-1]).sum(dim=0)
+        for part in frames.split(256):
+            codes = self.codebook.codes_of(part)
+            counts += one_hot(codes, counts.shape[-1]).sum(dim=0)
         # One sighting more of each code, so that none is impossible.
-        shares = (counts + 1) / (len(codes) + counts.shape[-1])
+        shares = (counts + 1) / (len(frames) + counts.shape[-1])
         self.decoder.mean.copy_(shares.log())
 
     def terms(self, views: Views, draw: torch.Generator) -> Mapping[str, Tensor]:
