@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from telos.collect import collect
-from telos.data import EpisodeFile
+from telos.data import EpisodeFile, WindowSampler
 from telos.envs import NotOfferedError, make_world
 from telos.envs.scenes import CONCEPTS, Conditions, quadruplets, track
 from telos.envs.scenes.conditions import SPEEDS
@@ -141,6 +141,16 @@ def test_a_recording_has_whole_clips_and_labels(tmp_path: Path) -> None:
     rebuilt = make_world(file.spec.id, 1, **file.spec.options)
     shown = rebuilt.reset([2]).observations["pixels"][0]
     np.testing.assert_array_equal(shown, episode.observations["pixels"][0])
+
+
+def test_windows_of_a_recording_without_actions(tmp_path: Path) -> None:
+    world = make_world("intuitive-physics", 4)
+    policy = world.behaviour("mixed")
+    collect(world, policy, tmp_path / "a.h5", episodes=4, steps=19)
+    recording = EpisodeFile(tmp_path / "a.h5").load()
+    window = WindowSampler(recording, length=15, batch=6).batch(0)
+    assert window.observations["pixels"].shape == (6, 16, 32, 32, 3)
+    assert window.actions.shape == (6, 15, 0)
 
 
 def test_a_clip_ends_with_its_last_frame(tmp_path: Path) -> None:
