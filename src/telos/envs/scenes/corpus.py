@@ -18,9 +18,9 @@ from telos.envs.scenes.motion import fall_time
 from telos.envs.scenes.scene import Body, Scene, Screen, Shelf, Wall
 from telos.envs.scenes.splice import SPLITS, possible_pair
 
-EMPTY = 0.35
+EMPTY = 0.5
 """Share of the free clips in which nothing moves."""
-WALLED, SCREENED, SHELVED = 0.5, 0.75, 0.35
+WALLED, SCREENED, SHELVED = 0.7, 0.6, 0.35
 """Shares of the free clips with a wall, a screen, a shelf."""
 TALL_TOPS = (0.72, 0.9)
 """Of screens that hide shelves and the tips of walls."""
