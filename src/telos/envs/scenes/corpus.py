@@ -77,19 +77,23 @@ def _free(dice: Dice) -> Callable[[], Scene]:
     def draw() -> Scene:
         radius = dice.radius()
         shelf = _shelf(dice) if shelved else None
-        wall = Wall(x=dice.between(0.1, 0.9), top=dice.between(*WALL_TOPS))
-        scene = Scene(
-            bodies=tuple(_body(dice, radius, shelf) for _ in range(number)),
+        wall = _wall(dice) if walled else None
+        bodies = tuple(_body(dice, radius, shelf) for _ in range(number))
+        _check_air(bodies, radius, wall, shelf)
+        return Scene(
+            bodies=bodies,
             radius=radius,
             look=dice.look(),
-            wall=wall if walled else None,
+            wall=wall,
             shelf=shelf,
             screens=(_screen(dice),) if screened else (),
         )
-        _check_air(scene)
-        return scene
 
     return draw
+
+
+def _wall(dice: Dice) -> Wall:
+    return Wall(x=dice.between(0.1, 0.9), top=dice.between(*WALL_TOPS))
 
 
 def _shelf(dice: Dice) -> Shelf:
@@ -119,19 +123,19 @@ def _dropped(dice: Dice, body: Body, low: float) -> Body:
     return replace(body, x=x, y=high, vy=vy)
 
 
-def _check_air(scene: Scene) -> None:
+def _check_air(
+    bodies: tuple[Body, ...], radius: float, wall: Wall | None, shelf: Shelf | None
+) -> None:
     """Refuse what the laws do not say: meetings in the air, walls near what falls or
     carries, and whatever would stand on nothing."""
-    shelf = scene.shelf
-    for body in scene.bodies:
-        if body.y == body.lane + scene.radius:
+    for body in bodies:
+        if body.y == body.lane + radius:
             continue
-        alone = sum(other.lane == body.lane for other in scene.bodies) == 1
-        meets_wall = scene.wall is not None and body.vx != 0
+        alone = sum(other.lane == body.lane for other in bodies) == 1
+        meets_wall = wall is not None and body.vx != 0
         carried = shelf is not None and shelf.left < body.x < shelf.right
         if not alone or meets_wall or not (carried or body.y > 0.8):
             raise CannotFitError
-    wall = scene.wall
     if shelf and wall and shelf.left - 0.2 < wall.x < shelf.right + 0.2:
         raise CannotFitError
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 
 from telos.envs.scenes.motion import trajectories
-from telos.envs.scenes.scene import THICKNESS, Scene, Screen, Shelf, Wall
+from telos.envs.scenes.scene import THICKNESS, Body, Scene, Screen, Shelf, Wall
 
 TIP = 0.04
 """Of a wall that shows above a screen, at least."""
@@ -21,8 +22,22 @@ WITHIN = 0.5
 
 
 def paths_of(scene: Scene, frames: int) -> np.ndarray:
-    """(T, N, 4) x, y, vx, vy of its bodies."""
-    return trajectories(scene.bodies, scene.radius, scene.wall, scene.shelf, frames)
+    """(T, N, 4) x, y, vx, vy of its bodies; not to be written to."""
+    return _paths(scene.bodies, scene.radius, scene.wall, scene.shelf, frames)
+
+
+@lru_cache(maxsize=256)
+def _paths(
+    bodies: tuple[Body, ...],
+    radius: float,
+    wall: Wall | None,
+    shelf: Shelf | None,
+    frames: int,
+) -> np.ndarray:
+    """The same, kept: a scene is checked several times before it is painted."""
+    paths = trajectories(bodies, radius, wall, shelf, frames)
+    paths.flags.writeable = False
+    return paths
 
 
 def may_be_filmed(scene: Scene, frames: int) -> bool:
