@@ -31,7 +31,7 @@ class WatchConfig:
     """Id of the world that the episodes come from."""
     size: Size = "tiny"
     model: WatcherConfig = field(default_factory=lambda: sized_watcher("tiny"))
-    objective: ObjectiveConfig = ObjectiveConfig()
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     steps: int = 3000
     clips: int = 32
     """Clips in a batch."""
@@ -39,7 +39,9 @@ class WatchConfig:
     """Frames of a clip."""
     frame_skip: int = 1
     """Recorded steps between two frames of a clip."""
-    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=1e-3, weight_decay=1e-4)
+    optimiser: OptimiserConfig = field(
+        default_factory=lambda: OptimiserConfig(learning_rate=1e-3, weight_decay=1e-4)
+    )
     teacher: str = ""
     """Run whose watcher is the frozen teacher, for objectives that have one; by default
     the teacher is the watcher as it begins, untrained."""

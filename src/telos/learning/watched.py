@@ -1,4 +1,4 @@
-"""A watcher with what it was taught by: what a training makes, and what is surprised."""
+"""A watcher and what it was taught by: what is trained, and what can be surprised."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ objective      says what ẑ is compared with, and what keeps z from collapsing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -64,7 +65,7 @@ class WatchingPhase:
         self.watched, self.sampler, self.config = watched, sampler, config
         self.optimiser, self.num_steps = config.optimiser, config.steps
         self.samples_per_step = config.clips * config.length
-        self._team = team
+        self.team = team
         self._last: Sight | None = None
 
     def parameters(self) -> list[nn.Parameter]:
@@ -91,7 +92,11 @@ class WatchingPhase:
 
     def look(self, step: int) -> Sight:
         """The batch of a step, encoded and predicted."""
-        window, watcher, team = self.sampler.batch(step), self.watched.watcher, self._team
+        window, watcher, team = (
+            self.sampler.batch(step),
+            self.watched.watcher,
+            self.team,
+        )
         own = window.observations[watcher.config.stream].to(watcher.device)
         features = team.gather(watcher.encoder.features(own))
         latents = watcher.encoder.standardised(features)
@@ -112,7 +117,7 @@ class WatchingPhase:
         if watched.teacher is not None:
             teacher: FrameEncoder = watched.teacher.module
             with torch.no_grad():
-                features = self._team.gather(teacher.features(own))
+                features = self.team.gather(teacher.features(own))
                 return teacher.standardised(features)
         return latents if watched.objective.target == "online" else latents.detach()
 
@@ -134,24 +139,27 @@ def views_of(watched: Watched, sight: Sight, progress: float = 1.0) -> Views:
 
 @torch.no_grad()
 def skill(watched: Watched, sight: Sight) -> float:
-    """1 - surprise / surprise of predicting that nothing changes.
+    """1 - surprise / surprise if nothing changed, in the objective's own space.
 
-    Both in the objective's own space. What would be predicted of nothing changing is
-    the target of the frame before; of pictures, the frame before.
+    If nothing changed, the next target would be the one before it. An objective that
+    looks at pictures has drawn one of the frame before: that one is taken. NaN where a
+    clip is too short for it.
     """
-    objective, target = watched.objective, sight.target
-    pixels = watched.pixels(sight.frames)
+    objective, target, predicted = watched.objective, sight.target, sight.predicted
+    told, still = predicted, target[:, :-1]
+    if objective.target == "pixels":
+        told, still = predicted[:, 1:], predicted[:, :-1]
+    count = told.shape[1]
+    if count == 0:
+        return math.nan
+    after = target[:, -count:].flatten(0, 1)
+    pixels = watched.pixels(sight.frames[:, -count - 1 :])
     was_training = objective.training
     objective.eval()
-    after = target[:, 1:].flatten(0, 1)
-    error = objective.surprise(sight.predicted.flatten(0, 1), after, pixels).mean()
-    if pixels is None:
-        before = target[:, :-1].flatten(0, 1)
-        still = objective.surprise(before, after).mean()
-    else:
-        still = objective.still(watched.pixels(sight.frames.roll(1, 1)), pixels)
+    error = objective.surprise(told.flatten(0, 1), after, pixels).mean()
+    same = objective.surprise(still.flatten(0, 1), after, pixels).mean()
     objective.train(was_training)
-    return float(1 - error / still.clamp_min(1e-12))
+    return float(1 - error / same.clamp_min(1e-12))
 
 
 def measured(watched: Watched, sight: Sight) -> Mapping[str, float]:
@@ -166,9 +174,3 @@ def measured(watched: Watched, sight: Sight) -> Mapping[str, float]:
         "within_share": within_share(latents),
         "prediction_skill": skill(watched, sight),
     }
-
-
-def frames_of(sampler: Batches, stream: str, batches: range) -> Iterator[Tensor]:
-    """Frames of some batches."""
-    for step in batches:
-        yield sampler.batch(step).observations[stream]

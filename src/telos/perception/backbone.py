@@ -14,9 +14,7 @@ from telos.perception.patch_conv import PatchConvEncoder
 from telos.perception.vit import ViTEncoder
 from telos.perception.vit_tokens import ViTTokenEncoder
 
-BackboneKind = Literal[
-    "keypoints", "conv", "patch-conv", "vit", "vit-tokens", "frozen"
-]
+BackboneKind = Literal["keypoints", "conv", "patch-conv", "vit", "vit-tokens", "frozen"]
 
 
 @dataclass(frozen=True, kw_only=True)
