@@ -165,13 +165,11 @@ def prepare(phase: WatchingPhase, teacher: Watched | None = None) -> None:
         ValueError: If the teacher's encoder is of another shape.
     """
     watched = phase.watched
-    if watched.objective.target == "frozen":
-        assert watched.teacher is not None
-        module = watched.teacher.module
+    if watched.objective.target == "frozen" and watched.taught_by is not None:
         if teacher is None:
-            calibrate(module, _batches(phase), phase.team)
+            calibrate(watched.taught_by, _batches(phase), phase.team)
         else:
-            _take_over(module, teacher.watcher.encoder)
+            _take_over(watched.taught_by, teacher.watcher.encoder)
     if watched.objective.target == "pixels":
         frames = torch.cat([phase.team.gather(own) for own in _batches(phase)])
         some = frames.flatten(0, 1)[:FITTED_ON].float() / 255
@@ -183,8 +181,8 @@ def settle(phase: WatchingPhase) -> None:
     """Statistics of the final weights, in place of a moving average."""
     watched = phase.watched
     calibrate(watched.watcher.encoder, _batches(phase), phase.team)
-    if watched.objective.target == "ema" and watched.teacher is not None:
-        calibrate(watched.teacher.module, _batches(phase), phase.team)
+    if watched.objective.target == "ema" and watched.taught_by is not None:
+        calibrate(watched.taught_by, _batches(phase), phase.team)
 
 
 @torch.no_grad()

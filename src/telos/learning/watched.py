@@ -55,6 +55,14 @@ class Watched(nn.Module):
         """What it minimises."""
         return self._config
 
+    @property
+    def taught_by(self) -> FrameEncoder | None:
+        """The teacher's encoder, if there is a teacher."""
+        if self.teacher is None:
+            return None
+        assert isinstance(self.teacher.module, FrameEncoder)
+        return self.teacher.module
+
     def pixels(self, frames: UInt8[Tensor, "B T h w C"]) -> Tensor | None:
         """Pictures (B * (T - 1), h, w, C) of all frames but the first, from 0 to 1.
 
@@ -198,9 +206,7 @@ def calibrate(
     found = [team.gather(encoder.features(frames)).flatten(0, 1) for frames in batches]
     if not found:
         raise ValueError("no frames to take statistics from; give at least one batch")
-    features = torch.cat(found)
-    encoder.standardise.running_mean.copy_(features.mean(dim=0))
-    encoder.standardise.running_var.copy_(features.var(dim=0))
+    encoder.standardise_by(torch.cat(found))
 
 
 def load_watched(tensors: Mapping[str, Tensor], description: Mapping) -> Watched:

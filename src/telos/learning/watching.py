@@ -22,7 +22,6 @@ from telos.learning.distributed import ALONE, Team
 from telos.learning.objectives import Views
 from telos.learning.watch_config import WatchConfig
 from telos.learning.watched import Watched
-from telos.world_model.frame_encoder import FrameEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +113,7 @@ class WatchingPhase:
 
     def _target(self, own: Tensor, latents: Tensor) -> Tensor:
         watched = self.watched
-        if watched.teacher is not None:
-            teacher: FrameEncoder = watched.teacher.module
+        if (teacher := watched.taught_by) is not None:
             with torch.no_grad():
                 features = self.team.gather(teacher.features(own))
                 return teacher.standardised(features)

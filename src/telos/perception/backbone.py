@@ -22,10 +22,10 @@ class BackboneConfig:
     """The network that looks at images."""
 
     kind: BackboneKind = "keypoints"
-    """keypoints (localises fast), conv (plain strided), patch-conv (patches first: cheap
-    for many small frames), vit (patch transformer, pooled), vit-tokens (the same, every
-    patch a token of the state) or frozen (keypoints over the features of pretrained
-    weights)."""
+    """keypoints (localises fast), conv (plain strided), patch-conv (patches first:
+    cheap for many small frames), vit (patch transformer, pooled), vit-tokens (the same,
+    every patch a token of the state) or frozen (keypoints over the features of
+    pretrained weights)."""
     channels: int = 32
     """Filters of the first convolution, or width of a token inside a transformer."""
     width: int = 256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -51,3 +52,12 @@ class FrameEncoder(nn.Module):
     def standardised(self, features: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Latents of features."""
         return self.standardise(features.flatten(0, 1)).view(features.shape)
+
+    @torch.no_grad()
+    def standardise_by(self, features: Float[Tensor, "N D"]) -> None:
+        """Standardise by the statistics of these features, outside of training."""
+        norm = self.standardise
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(features.mean(dim=0))
+        norm.running_var.copy_(features.var(dim=0))
