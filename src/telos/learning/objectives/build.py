@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
-import torch
-from torch import Tensor
-
-from telos.learning.losses import mean_covariance, variance
+from telos.learning.objectives.barlow import BarlowTwins
 from telos.learning.objectives.config import ObjectiveConfig
+from telos.learning.objectives.contrastive import Contrastive
+from telos.learning.objectives.cosine import Cosine
+from telos.learning.objectives.dino import Dino
+from telos.learning.objectives.discrete import Discrete
+from telos.learning.objectives.masked_pixels import MaskedPixels
+from telos.learning.objectives.mmcr import ManifoldCapacity
+from telos.learning.objectives.normed import NormedTargets
 from telos.learning.objectives.objective import Objective
 from telos.learning.objectives.pixels import Pixels
 from telos.learning.objectives.regularised import Regularised
+from telos.learning.objectives.regularisers import regulariser_of
+from telos.learning.objectives.whitening import Whitening
 
 Image = tuple[int, int, int]
+
+OF_LATENTS: dict[str, Callable[[ObjectiveConfig, int], Objective]] = {
+    "barlow": BarlowTwins,
+    "whitening": Whitening,
+    "mmcr": ManifoldCapacity,
+    "byol": lambda config, dim: Cosine(config, "ema"),
+    "simsiam": lambda config, dim: Cosine(config, "stopped"),
+    "dino": Dino,
+    "jepa-ema": lambda config, dim: NormedTargets(config, "ema"),
+    "frozen-teacher": lambda config, dim: NormedTargets(config, "frozen"),
+    "infonce": Contrastive,
+}
+OF_PICTURES: dict[str, Callable[[ObjectiveConfig, int, Image], Objective]] = {
+    "pixels": Pixels,
+    "masked-pixels": MaskedPixels,
+    "discrete": Discrete,
+}
 
 
 def build_objective(
@@ -25,21 +48,18 @@ def build_objective(
         config: See `objective_config` for the defaults of a kind.
         dim: D of latents.
         image: (H, W, C) of the pictures that predictions are about; objectives that
-            predict pictures need it.
+            predict pictures need it (patches, for masked-pixels).
 
     Raises:
-        ValueError: If an image is needed and missing.
+        ValueError: If an image is needed and missing, or does not suit the objective.
     """
-    if config.kind == "vicreg":
-        weights = {"variance": config.variance, "covariance": config.covariance}
-        return Regularised(config, dim, vicreg_terms, weights)
-    if config.kind == "pixels":
-        if image is None:
-            raise ValueError("pixels predicts pictures; give their (H, W, C)")
-        return Pixels(config, dim, image)
-    raise NotImplementedError(config.kind)
-
-
-def vicreg_terms(z: Tensor, draw: torch.Generator) -> Mapping[str, Tensor]:
-    """Spread and decorrelation."""
-    return {"variance": variance(z), "covariance": mean_covariance(z)}
+    regulariser = regulariser_of(config)
+    if regulariser is not None:
+        return Regularised(config, dim, *regulariser)
+    if config.kind in OF_LATENTS:
+        return OF_LATENTS[config.kind](config, dim)
+    if image is None:
+        raise ValueError(
+            f"{config.kind} predicts pictures; give build_objective their (H, W, C)"
+        )
+    return OF_PICTURES[config.kind](config, dim, image)
