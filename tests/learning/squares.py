@@ -1,4 +1,4 @@
-"""Clips of a square that moves on its own, or by actions, and a tiny watcher of them."""
+"""Clips of a square that moves, by itself or by actions, and a tiny watcher."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def square_episode(seed: int, action_dim: int = 0, frames: int = FRAMES) -> Epis
     actions = rng.uniform(-1, 1, (frames - 1, action_dim)).astype(np.float32)
     moves = rng.uniform(-0.15, 0.15, 2) * np.ones((frames - 1, 2))
     if action_dim:
-        moves = 0.3 * actions
+        moves = 0.4 * actions
     places = np.concatenate([place[None], place + moves.cumsum(0)])
     folded = 1 - np.abs(places % 2 - 1)
     pixels = np.stack([picture(at, colour) for at in folded])

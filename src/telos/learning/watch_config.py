@@ -153,6 +153,11 @@ def check_watchable(
             f"objective {config.objective.kind!r} takes no teacher from a run; leave "
             "--teacher out, or choose frozen-teacher"
         )
+    if config.objective.kind == "masked-pixels":
+        raise ValueError(
+            "masked-pixels guesses patches that are hidden, and this training predicts "
+            "whole frames; choose pixels"
+        )
     fitted_watch(config)
     if team is not None:
         team.part(config.clips, "clips")
