@@ -106,6 +106,6 @@ def tiny_watch(
         clips=16,
         length=FRAMES,
         held_out=0.2,
-        optimiser=OptimiserConfig(learning_rate=2e-3, weight_decay=1e-4),
+        optimiser=OptimiserConfig(learning_rate=6e-3, weight_decay=1e-4),
     )
     return fitted_watch(replace(config, **changes), memory=memory)

