@@ -95,7 +95,10 @@ def test_ctrl_c_saves_and_resume_goes_on(
     ("options", "words"),
     [
         (["--objective", "magic"], "objective 'magic' is unknown"),
-        (["--objective", "pixels", "--within-clip"], "pixels has no statistics"),
+        (
+            ["--objective", "pixels", "--within-clip"],
+            "within_clip is of no use to pixels",
+        ),
         (["--backbone", "resnet"], "'resnet'"),
         (["--backbone", "frozen"], "weights"),
         (["--length", "1"], "leaves nothing to predict"),
@@ -122,6 +125,8 @@ def test_bad_files_are_refused(clips: Path, tmp_path: Path, capsys) -> None:
     assert "a watcher needs one" in refused(capsys, walks)
     out = tmp_path / "run"
     answered(capsys, clips, "--out", out, *FEW)
-    assert "already holds a finished model" in refused(capsys, clips, "--out", out)
+    assert "already holds a finished model" in refused(
+        capsys, clips, "--out", out, *FEW
+    )
     other = write_squares(tmp_path / "other.h5", count=20)
     assert "has changed since" in refused(capsys, other, "--resume", out)
