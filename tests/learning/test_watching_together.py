@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.learning import watch_team as together
@@ -45,7 +46,7 @@ def test_statistics_of_half_a_batch_are_others() -> None:
     torch.nn.init.normal_(watched.watcher.predictor.out.weight, std=0.1)
     train, _ = watching.sides(config, watched.watcher, together.squares(40), None)
     phase = watching.watching_phase(watched, config, train, Team(rank=0, size=2))
-    phase.look.team = ALONE
+    phase.team = ALONE
     phase.loss(1)[0].backward()
     name = "watcher.encoder.head.weight"
     expected = together.gradients("vicreg")[name]
@@ -86,7 +87,5 @@ def test_stopped_by_one_of_them_and_resumed_is_the_same_to_the_bit(
 
 
 def test_clips_that_cannot_be_shared_are_refused() -> None:
-    import numpy as np
-
     with pytest.raises(ValueError, match="clips is 16, which 3 processes cannot share"):
         check_watchable(together.CASES["vicreg"], np.full(10, 10), Team(size=3))

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
-from tests.learning.squares import squares, tiny_watch
+from tests.learning.squares import squares, tiny_masked, tiny_watch
 from torch import Tensor
 
 from telos.learning import watch as watching
@@ -29,6 +29,8 @@ CASES = {
     "within": tiny_watch(STEPS, objective_config("vicreg", within_clip=True)),
     "jepa-ema": tiny_watch(STEPS, "jepa-ema"),
     "frozen": tiny_watch(STEPS, "frozen-teacher"),
+    "masked": tiny_watch(STEPS, "jepa-ema", model=tiny_masked()),
+    "masked-online": tiny_watch(STEPS, model=tiny_masked("future")),
     "pixels": tiny_watch(STEPS, objective_config("pixels", decoder_width=8)),
 }
 

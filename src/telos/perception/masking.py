@@ -78,6 +78,16 @@ class MaskConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
 
 
+def mask_preset(kind: MaskKind) -> MaskConfig:
+    """Masks of a kind as published, scaled to small grids; half of the future."""
+    presets: Mapping[str, MaskConfig] = {
+        "tubes": MaskConfig(kind="tubes", targets=6, least_context=2),
+        "random": MaskConfig(kind="random", target_share=(0.6, 0.9), least_context=2),
+        "future": MaskConfig(kind="future", target_share=(0.1, 0.5)),
+    }
+    return presets.get(kind, MaskConfig(kind=kind))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Masks:
     """Patches by index, in rising order; no target of a clip is in its context."""
