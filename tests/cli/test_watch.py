@@ -13,7 +13,7 @@ from tests.learning.worlds import write_walks
 from telos.cli.main import INTERRUPTED, OK, USER_ERROR, main
 from telos.learning import watch as watching
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watchers import load_watcher
+from telos.learning.watched import load_watcher
 from telos.runs import Run
 
 FEW = ["--effort", "0.001", "--length", "8", "--clips", "8", "--device", "cpu"]
