@@ -14,6 +14,7 @@ from telos.evaluation.surprise.exactness import exactness as exactness
 from telos.evaluation.surprise.exactness import require_disjoint as require_disjoint
 from telos.evaluation.surprise.monitor import Reading as Reading
 from telos.evaluation.surprise.monitor import SurpriseMonitor as SurpriseMonitor
+from telos.evaluation.surprise.monitor import alarm_share as alarm_share
 from telos.evaluation.surprise.monitor import threshold_of as threshold_of
 from telos.evaluation.surprise.peaks import Peak as Peak
 from telos.evaluation.surprise.peaks import find_peaks as find_peaks

@@ -98,7 +98,7 @@ class SurpriseMonitor:
             ValueError: If the request is incomplete, or there are too few frames to
                 keep so low a rate.
         """
-        wanted = _share(rate, false_alarms_per_hour, fps)
+        wanted = alarm_share(rate, false_alarms_per_hour, fps)
         trace = self._watching.trace(check_clips(clips), self._memory)
         self.threshold = threshold_of(trace[~np.isnan(trace)], wanted)
         return self.threshold
@@ -127,7 +127,13 @@ def threshold_of(values: Float[np.ndarray, " N"], rate: float) -> float:
     return float(np.sort(values)[place - 1])
 
 
-def _share(rate: float | None, hourly: float | None, fps: float | None) -> float:
+def alarm_share(rate: float | None, hourly: float | None, fps: float | None) -> float:
+    """Share of frames that may be alarms, from the share or from alarms per hour.
+
+    Raises:
+        ValueError: Unless exactly one is given, and with an hourly rate the frames per
+            second.
+    """
     if (rate is None) == (hourly is None):
         raise ValueError("give either rate or false_alarms_per_hour")
     if rate is not None:
