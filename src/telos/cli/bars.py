@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telos.cli.common import CommonOptions
+
+if TYPE_CHECKING:
+    from telos.learning.distributed import Team
+    from telos.learning.loop import Progress
 
 
 @contextlib.contextmanager
@@ -25,3 +29,34 @@ def named_bars(common: CommonOptions) -> Iterator[Callable[[str, int, int], None
             bars.update(tasks[name], completed=done, total=wanted)
 
         yield listen
+
+
+@contextlib.contextmanager
+def phase_bars(
+    common: CommonOptions, team: Team
+) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """A bar per phase with rate and time left, on the error stream."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    silent = common.quiet or common.json or not team.leads
+    console = Console(stderr=True, quiet=silent, highlight=False, markup=False)
+    columns = (
+        bars.TextColumn("{task.description:<15}"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.completed}/{task.total} steps"),
+        bars.TextColumn("{task.fields[rate]:,.0f} samples/s"),
+        bars.TextColumn("loss {task.fields[loss]:.3f}"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console, disable=silent) as shown:
+        tasks: dict[str, Any] = {}
+
+        def listen(at: Progress) -> None:
+            if at.phase not in tasks:
+                tasks[at.phase] = shown.add_task(
+                    at.phase, total=at.num_steps, rate=0.0, loss=0.0
+                )
+            shown.update(tasks[at.phase], completed=at.step, rate=at.rate, loss=at.loss)
+
+        yield listen, console.print

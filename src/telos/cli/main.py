@@ -27,6 +27,7 @@ VERBS = {
     "export": "write an episode file as a LeRobot or Minari dataset",
     "inspect": "find in an episode file what would ruin a model",
     "train": "learn a world model from an episode file",
+    "watch": "learn to predict clips, with or without actions",
     "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
     "evaluate": "measure a run by a protocol, with floors and intervals",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tyro
 
+from telos.cli.bars import phase_bars
 from telos.cli.common import CommonOptions
+from telos.cli.episodes import unchanged
 from telos.config import Size
 
 if TYPE_CHECKING:
     from telos.data.store import EpisodeFile
     from telos.learning.config import TrainConfig
     from telos.learning.distributed import Team
-    from telos.learning.loop import Progress
     from telos.perception.backbone import BackboneKind
     from telos.runs import Run
     from telos.runtime import Runtime
@@ -137,7 +136,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
         folder=command.scratch or folder.path,
         processes=local_processes(),
     )
-    with _progress(command, team) as (listen, say):
+    with phase_bars(command.common, team) as (listen, say):
         for reason in (*runtime.reasons, reading.reason):
             say(reason)
         if command.tensorboard and team.leads:
@@ -227,12 +226,7 @@ def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFil
         folder = Run.open(command.resume)
         config = folder.config(TrainConfig)
         check_shared(config, team)
-        file = EpisodeFile(command.data or Path(config.data))
-        if file.digest != config.data_digest:
-            raise ValueError(
-                f"{str(file.path)!r} has changed since this run began; a resumed run "
-                "must see the same episodes. Restore the file, or start a new run."
-            )
+        file = unchanged(command.data or Path(config.data), config.data_digest)
         return folder, config, file
     if command.data is None:
         raise ValueError("no episode file; give one, or --resume a run folder")
@@ -296,34 +290,3 @@ def _result(command: Command, folder: Run) -> dict[str, Any]:
         console.print(f"run folder       {folder.path} ({folder.seconds:.0f} s)")
         console.print(f"next             telos evaluate {folder.path}")
     return result
-
-
-@contextlib.contextmanager
-def _progress(
-    command: Command, team: Team
-) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
-    """A bar per phase with rate and time left, on the error stream."""
-    from rich import progress as bars
-    from rich.console import Console
-
-    silent = command.common.quiet or command.common.json or not team.leads
-    console = Console(stderr=True, quiet=silent, highlight=False, markup=False)
-    columns = (
-        bars.TextColumn("{task.description:<15}"),
-        bars.BarColumn(),
-        bars.TextColumn("{task.completed}/{task.total} steps"),
-        bars.TextColumn("{task.fields[rate]:,.0f} samples/s"),
-        bars.TextColumn("loss {task.fields[loss]:.3f}"),
-        bars.TimeRemainingColumn(),
-    )
-    with bars.Progress(*columns, console=console, disable=silent) as shown:
-        tasks: dict[str, Any] = {}
-
-        def listen(at: Progress) -> None:
-            if at.phase not in tasks:
-                tasks[at.phase] = shown.add_task(
-                    at.phase, total=at.num_steps, rate=0.0, loss=0.0
-                )
-            shown.update(tasks[at.phase], completed=at.step, rate=at.rate, loss=at.loss)
-
-        yield listen, console.print

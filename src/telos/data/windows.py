@@ -75,7 +75,8 @@ class WindowSampler:
         frames = starts[:, None] + k * np.arange(self.length + 1)
         rows = starts[:, None] + np.arange(k * self.length)
         taken = np.clip(self._scale.to_unit(self._recording.actions[rows]), -1, 1)
-        actions = taken.reshape(len(starts), self.length, -1)
+        # Not -1: a recording of what just happens has actions of no numbers.
+        actions = taken.reshape(len(starts), self.length, k * taken.shape[-1])
         return Window(
             observations={
                 name: torch.from_numpy(array[frames])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from telos.envs.world import StreamSpec, WorldSpec
 from telos.perception import build_reduction
 from telos.runtime import available_memory_bytes
 from telos.world_model import JEPAConfig
+from telos.world_model.watcher_config import WatcherConfig
 
 Place = Literal["memory", "scratch", "file"]
 Where = Literal["auto", "memory", "scratch", "file"]
@@ -101,6 +103,29 @@ def choose_reading(
     }
     what = "features" if costly else "frames"
     return Reading(place=place, folder=folder, reason=f"{what}: {reasons[place]}")
+
+
+def choose_clips(
+    config: WatcherConfig,
+    num_frames: int,
+    wanted: Literal["auto", "memory", "file"] = "auto",
+    *,
+    processes: int = 1,
+) -> Reading:
+    """Choose where reduced frames are kept while a watcher trains.
+
+    Args:
+        config: What it sees.
+        num_frames: Frames of the recording.
+        wanted: memory, file, or auto: memory if they take at most half of what is free.
+        processes: Processes on this machine that train together; each keeps its own.
+    """
+    needed = processes * num_frames * int(np.prod(config.seen_shape))
+    free = available_memory_bytes()
+    place = _place(wanted, needed / max(1, free), math.inf, "file")
+    size = f"they take {needed / GIB:.2g} GiB of the {free / GIB:.2g} GiB that are free"
+    where = "in memory" if place == "memory" else "read from the file"
+    return Reading(place=place, folder=Path(), reason=f"frames: {where} ({size})")
 
 
 def _place(wanted: Where, of_memory: float, of_disk: float, last: Place) -> Place:

@@ -7,7 +7,6 @@ states a step apart                  ->  reveal the action
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -20,6 +19,7 @@ from telos.learning.distributed import ALONE, Team
 from telos.learning.losses import (
     InverseDynamics,
     covariance,
+    group_residuals,
     invariance,
     prediction_loss,
     sigreg,
@@ -180,10 +180,7 @@ def within_groups(
 ) -> Float[Tensor, "N Z"]:
     """What is left of states when the mean of their episode is taken away.
 
-    Statistics of these residuals cannot be satisfied by the layout, which is constant
-    in an episode: the remedy for the slow-feature collapse (Sobal et al. 2022,
-    2211.10831). Scaled so that their variance is unbiased.
+    They are `group_residuals` of an episode's windows.
     """
-    count = state.shape[1] * state.shape[2]
-    residuals = state - state.mean(dim=(1, 2), keepdim=True)
-    return residuals.flatten(0, 2) * math.sqrt(count / (count - 1))
+    episodes = torch.arange(len(state)).repeat_interleave(state[0, :, :, 0].numel())
+    return group_residuals(state.flatten(0, 2), episodes)

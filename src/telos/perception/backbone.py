@@ -10,10 +10,11 @@ from typing import Literal
 from telos.perception.conv import ConvEncoder
 from telos.perception.feature_keypoints import FeatureKeypoints
 from telos.perception.keypoints import KeypointEncoder
+from telos.perception.patch_conv import PatchConvEncoder
 from telos.perception.vit import ViTEncoder
 from telos.perception.vit_tokens import ViTTokenEncoder
 
-BackboneKind = Literal["keypoints", "conv", "vit", "vit-tokens", "frozen"]
+BackboneKind = Literal["keypoints", "conv", "patch-conv", "vit", "vit-tokens", "frozen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,10 @@ class BackboneConfig:
     """The network that looks at images."""
 
     kind: BackboneKind = "keypoints"
-    """keypoints (localises fast), conv (plain strided), vit (patch transformer,
-    pooled), vit-tokens (the same, every patch a token of the state) or frozen
-    (keypoints over the features of pretrained weights)."""
+    """keypoints (localises fast), conv (plain strided), patch-conv (patches first:
+    cheap for many small frames), vit (patch transformer, pooled), vit-tokens (the same,
+    every patch a token of the state) or frozen (keypoints over the features of
+    pretrained weights)."""
     channels: int = 32
     """Filters of the first convolution, or width of a token inside a transformer."""
     width: int = 256
@@ -50,7 +52,12 @@ class BackboneConfig:
 
 
 Backbone = (
-    KeypointEncoder | ConvEncoder | ViTEncoder | ViTTokenEncoder | FeatureKeypoints
+    KeypointEncoder
+    | ConvEncoder
+    | PatchConvEncoder
+    | ViTEncoder
+    | ViTTokenEncoder
+    | FeatureKeypoints
 )
 
 
@@ -65,6 +72,7 @@ def build_backbone(config: BackboneConfig, shape: tuple[int, int, int]) -> Backb
     makers: Mapping[str, Callable[..., Backbone]] = {
         "keypoints": partial(KeypointEncoder, width=width),
         "conv": partial(ConvEncoder, width=width),
+        "patch-conv": partial(PatchConvEncoder, width=width),
         "vit": partial(ViTEncoder, patch=patch, width=width),
         "vit-tokens": partial(ViTTokenEncoder, patch=patch),
         "frozen": partial(FeatureKeypoints, width=width),

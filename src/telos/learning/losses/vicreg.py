@@ -28,3 +28,12 @@ def covariance(z: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
     centred = z - z.mean(dim=0)
     matrix = centred.T @ centred / (len(z) - 1)
     return (matrix.square().sum() - matrix.diagonal().square().sum()) / z.shape[1]
+
+
+def mean_covariance(z: Float[Tensor, "N D"]) -> Float[Tensor, ""]:
+    """Mean of squared off-diagonal covariances: `covariance` divided by D - 1.
+
+    At most 1 for dimensions of unit variance, whatever D: 1 where all of them repeat
+    one. A weight of the sum form is multiplied by D - 1 to mean the same here.
+    """
+    return covariance(z) / max(1, z.shape[1] - 1)

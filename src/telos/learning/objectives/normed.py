@@ -1,0 +1,42 @@
+"""Regression on a teacher's latents: I-JEPA and V-JEPA, and a frozen teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from telos.learning.losses import absolute_errors, normed, smooth_errors
+from telos.learning.objectives.config import ObjectiveConfig
+from telos.learning.objectives.objective import Objective
+from telos.learning.objectives.views import Views
+
+
+class NormedTargets(Objective):
+    """Errors of predictions from a teacher's latents after LayerNorm.
+
+    Args:
+        config: Whose prediction weight is read.
+        target: ema (I-JEPA: smooth absolute errors) or frozen (SALT: absolute errors).
+    """
+
+    def __init__(
+        self, config: ObjectiveConfig, target: Literal["ema", "frozen"]
+    ) -> None:
+        super().__init__({"prediction": config.prediction})
+        self.target = target
+        self.errors: Callable[[Tensor, Tensor], Tensor] = (
+            smooth_errors if target == "ema" else absolute_errors
+        )
+
+    def terms(self, views: Views, draw: torch.Generator) -> Mapping[str, Tensor]:
+        """The mean error."""
+        return {"prediction": self.surprise(views.predicted, views.target).mean()}
+
+    def surprise(
+        self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
+    ) -> Tensor:
+        """The error over dimensions."""
+        return self.errors(predicted, normed(target))

@@ -1,0 +1,173 @@
+"""Configuration of a training that watches, and the recipes that the sizes name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from telos.config import Size, from_dict, to_dict
+from telos.data.splits import split_by_episode
+from telos.envs.world import WorldSpec
+from telos.learning.config import OptimiserConfig
+from telos.learning.distributed import Team
+from telos.learning.objectives import ObjectiveConfig
+from telos.perception.backbone import BackboneKind
+from telos.world_model.watcher import Watcher
+from telos.world_model.watcher_config import WatcherConfig, sized_watcher
+
+STEPS: dict[Size, int] = {"tiny": 3000, "small": 12000, "base": 60000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchConfig:
+    """One training, from clips to a watcher."""
+
+    data: str
+    """Episode file."""
+    data_digest: str = ""
+    """Fingerprint of the episodes."""
+    world: str = ""
+    """Id of the world that the episodes come from."""
+    size: Size = "tiny"
+    model: WatcherConfig = field(default_factory=lambda: sized_watcher("tiny"))
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    steps: int = 3000
+    clips: int = 32
+    """Clips in a batch."""
+    length: int = 20
+    """Frames of a clip."""
+    frame_skip: int = 1
+    """Recorded steps between two frames of a clip."""
+    optimiser: OptimiserConfig = field(
+        default_factory=lambda: OptimiserConfig(learning_rate=1e-3, weight_decay=1e-4)
+    )
+    teacher: str = ""
+    """Run whose watcher is the frozen teacher, for objectives that have one; by default
+    the teacher is the watcher as it begins, untrained."""
+    shuffle_frames: bool = False
+    """Control that must fail: the frames of an episode stand in random order."""
+    held_out: float = 0.05
+    """Share of episodes kept for the verdict."""
+    checkpoint_every: int = 500
+    """Steps between checkpoints."""
+    seed: int = 0
+
+
+def watch_recipe(
+    size: Size,
+    effort: float = 1.0,
+    *,
+    backbone: BackboneKind = "patch-conv",
+    shape: tuple[int, int, int] = (32, 32, 3),
+) -> WatchConfig:
+    """The configuration of a size, for frames of a shape.
+
+    Args:
+        size: tiny, small or base.
+        effort: Multiplies the steps.
+        backbone: Network that looks at frames.
+        shape: (H, W, C) of frames as stored.
+
+    Raises:
+        ValueError: If the size is unknown or the effort not positive.
+    """
+    if not effort > 0:
+        raise ValueError(f"effort is {effort}, expected more than 0")
+    model = sized_watcher(size, backbone, shape)
+    steps = max(1, round(effort * STEPS[size]))
+    return WatchConfig(data="", size=size, model=model, steps=steps)
+
+
+def fitted_watch(config: WatchConfig, *, memory: int | None = None) -> WatchConfig:
+    """The same training with a memory that clips of this length can fill.
+
+    Positions further back would never be trained.
+
+    Args:
+        config: Everything else.
+        memory: Frames that predictions look at; all of a clip by default.
+
+    Raises:
+        ValueError: If a clip has fewer than two frames, or the memory is below 1.
+    """
+    most = config.length - 1
+    if most < 1:
+        raise ValueError(
+            f"a clip of {config.length} frame(s) leaves nothing to predict; set the "
+            "length to at least 2"
+        )
+    if memory is not None and memory < 1:
+        raise ValueError(f"memory is {memory} frames, expected at least 1")
+    reach = most if memory is None else min(memory, most)
+    predictor = replace(config.model.predictor, memory=reach)
+    return replace(config, model=replace(config.model, predictor=predictor))
+
+
+def image_stream(spec: WorldSpec, wanted: str = "") -> str:
+    """The stream to watch: the one that is wanted, or the only one with images.
+
+    Raises:
+        ValueError: If it is not recorded or holds no images, or there is none or more
+            than one to choose from.
+    """
+    images = sorted(n for n, s in spec.streams.items() if len(s.shape) == 3)
+    if wanted and wanted not in images:
+        raise ValueError(
+            f"stream {wanted!r} is no recorded stream of images; the file has {images}"
+        )
+    if not wanted and len(images) != 1:
+        raise ValueError(
+            f"the file has {len(images)} streams of images, {images}; "
+            + ("name one with --stream" if images else "a watcher needs one")
+        )
+    return wanted or images[0]
+
+
+def check_watchable(
+    config: WatchConfig, lengths: np.ndarray, team: Team | None = None
+) -> None:
+    """Refuse what would only fail minutes later.
+
+    Args:
+        config: Resolved configuration.
+        lengths: (E,) frames of each episode.
+        team: The processes that are to share a batch.
+
+    Raises:
+        ValueError: If a name or number is not allowed, the frames do not suit the
+            network, the episodes are too few or too short, or the processes cannot
+            share a batch.
+    """
+    from_dict(WatchConfig, to_dict(config))
+    for name in ("steps", "clips", "frame_skip", "checkpoint_every"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)}, expected at least 1")
+    if config.model.backbone.kind == "frozen":
+        raise ValueError(
+            "a watcher learns to see, and the backbone frozen does not learn; choose "
+            "another backbone"
+        )
+    if config.teacher and config.objective.kind != "frozen-teacher":
+        raise ValueError(
+            f"objective {config.objective.kind!r} takes no teacher from a run; leave "
+            "--teacher out, or choose frozen-teacher"
+        )
+    if config.objective.kind == "masked-pixels":
+        raise ValueError(
+            "masked-pixels guesses patches that are hidden, and this training predicts "
+            "whole frames; choose pixels"
+        )
+    fitted_watch(config)
+    if team is not None:
+        team.part(config.clips, "clips")
+    Watcher(config.model)
+    sides = split_by_episode(len(lengths), config.held_out, seed=config.seed)
+    needed = (config.length - 1) * config.frame_skip + 1
+    for name, side in zip(("training", "the verdict"), sides, strict=True):
+        longest = lengths[side].max()
+        if longest < needed:
+            raise ValueError(
+                f"{name} needs episodes of {needed} frames, the longest has {longest}; "
+                "record longer episodes, or lower the length or the frame skip"
+            )
