@@ -126,8 +126,8 @@ class WatchedWorld(ABC):
 
     def _refuse(self, what: str) -> NoReturn:
         raise NotOfferedError(
-            f"{self._spec.id!r} has no {what}: it is there to be watched. Record it with "
-            f"`telos collect {self._spec.id} --steps {self._spec.max_steps}`."
+            f"{self._spec.id!r} has no {what}: it is there to be watched. Record it "
+            f"with `telos collect {self._spec.id} --steps {self._spec.max_steps}`."
         )
 
 

@@ -1,4 +1,4 @@
-"""How hard to watch a clip is: its length, its crowd, its looks; and the named rungs."""
+"""How hard to watch a clip is: length, crowd, looks; and the named rungs."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from telos.envs.scenes.conditions import Conditions
 from telos.envs.scenes.crowd import bystander
 from telos.envs.scenes.dice import CannotFitError, Dice, ceil_to, floor_to
 from telos.envs.scenes.hiding import LOW_TOPS, RISE
-from telos.envs.scenes.laws import may_begin
+from telos.envs.scenes.laws import may_be_filmed
 from telos.envs.scenes.motion import fall_time
 from telos.envs.scenes.quadruplets import SPLITS, possible_pair
 from telos.envs.scenes.scene import Body, Scene, Screen, Shelf, Wall
@@ -47,7 +47,7 @@ def training_scene(seed: int, conditions: Conditions, staged: float) -> Scene:
             scene = draw(dice)
         except CannotFitError:
             continue
-        if scene is not None and may_begin(scene):
+        if scene is not None and may_be_filmed(scene, conditions.frames):
             return scene
     raise AssertionError(f"no scene in {TRIES} tries, seed {seed}")
 
@@ -76,8 +76,7 @@ def _free(dice: Dice) -> Scene:
         shelf=shelf,
         screens=(_screen(dice),) if dice.coin(SCREENED) else (),
     )
-    if shelf is not None:
-        _check_shelf(scene, shelf)
+    _check_air(scene)
     return scene
 
 
@@ -108,18 +107,21 @@ def _dropped(dice: Dice, body: Body, low: float) -> Body:
     return replace(body, x=x, y=high, vy=vy)
 
 
-def _check_shelf(scene: Scene, shelf: Shelf) -> None:
-    """Refuse what the laws do not say: a meeting in the air, a wall through a shelf,
-    a body that stands beside the shelf in the air."""
-    users = [body for body in scene.bodies if body.lane == shelf.lane]
-    wall = scene.wall
-    if len(users) > 1 or (wall and shelf.left - 0.2 < wall.x < shelf.right + 0.2):
-        raise CannotFitError
-    for body in users:
-        high = body.y > shelf.top + scene.radius / 2
-        beside = not shelf.left < body.x < shelf.right
-        if high and body.vy == 0 and beside:
+def _check_air(scene: Scene) -> None:
+    """Refuse what the laws do not say: meetings in the air, walls near what falls or
+    carries, and whatever would stand on nothing."""
+    shelf = scene.shelf
+    for body in scene.bodies:
+        if body.y == body.lane + scene.radius:
+            continue
+        alone = sum(other.lane == body.lane for other in scene.bodies) == 1
+        meets_wall = scene.wall is not None and body.vx != 0
+        carried = shelf is not None and shelf.left < body.x < shelf.right
+        if not alone or meets_wall or not (carried or body.y > 0.8):
             raise CannotFitError
+    wall = scene.wall
+    if shelf and wall and shelf.left - 0.2 < wall.x < shelf.right + 0.2:
+        raise CannotFitError
 
 
 def _screen(dice: Dice) -> Screen:

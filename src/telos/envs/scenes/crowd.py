@@ -8,7 +8,7 @@ import numpy as np
 
 from telos.envs.scenes.conditions import LANES
 from telos.envs.scenes.dice import CannotFitError, Dice
-from telos.envs.scenes.laws import may_begin, paths_of
+from telos.envs.scenes.laws import may_be_filmed, paths_of
 from telos.envs.scenes.scene import Body, Scene
 
 TRIES = 20
@@ -18,6 +18,8 @@ def add_bystanders(
     dice: Dice, pair: tuple[Scene, Scene], number: int
 ) -> tuple[Scene, Scene]:
     """Both scenes with more bodies, in lanes of their own, that do the same in both.
+
+    They come first, so that a body has the same number in both scenes.
 
     Raises:
         CannotFitError: If no such body was found.
@@ -35,8 +37,10 @@ def _add(dice: Dice, pair: tuple[Scene, Scene]) -> tuple[Scene, Scene]:
         raise CannotFitError
     for _ in range(TRIES):
         body = bystander(dice, free[dice.count(0, len(free) - 1)], pair[0].radius)
-        one, other = (replace(s, bodies=(*s.bodies, body)) for s in pair)
-        if may_begin(one) and may_begin(other) and _same(dice, one, other):
+        one, other = (replace(s, bodies=(body, *s.bodies)) for s in pair)
+        frames = dice.conditions.frames
+        fine = may_be_filmed(one, frames) and may_be_filmed(other, frames)
+        if fine and _same(one, other, frames):
             return one, other
     raise CannotFitError
 
@@ -50,8 +54,7 @@ def bystander(dice: Dice, lane: float, radius: float) -> Body:
     return dice.body(lane, radius, x, speed)
 
 
-def _same(dice: Dice, one: Scene, other: Scene) -> bool:
+def _same(one: Scene, other: Scene, frames: int) -> bool:
     """Whether the newest body moves alike in both."""
-    frames = dice.conditions.frames
-    first, second = (paths_of(scene, frames)[:, -1] for scene in (one, other))
+    first, second = (paths_of(scene, frames)[:, 0] for scene in (one, other))
     return bool(np.array_equal(first, second))

@@ -94,7 +94,7 @@ class Dice:
     def look(self) -> Look:
         """Muted colours, the patterns that the conditions ask for, and the camera."""
         rng, conditions = self.rng, self.conditions
-        sway = conditions.camera * rng.uniform(0.5, 1.0, 2) * rng.choice([-1, 1], 2)
+        across, up = conditions.camera * rng.uniform(0.5, 1, 2) * rng.choice([-1, 1], 2)
         waves = np.zeros((0, 6))
         if conditions.textured:
             frequencies = rng.uniform(-6, 6, (WAVES, 2))
@@ -107,7 +107,7 @@ class Dice:
             furniture=self._muted(30, 64),
             screen=self._muted(84, 116),
             waves=waves,
-            sway=(*map(float, sway), self.between(16, 40), self.between(0, 6.28)),
+            sway=(across, up, self.between(16, 40), self.between(0, 6.28)),
             overlay=conditions.overlay,
             noise=conditions.noise,
             grain=int(rng.integers(2**31)),

@@ -1,7 +1,7 @@
 """Shapes onto images: every edge is one pixel wide and nothing reaches further.
 
-What is covered entirely is covered without a trace, whatever lies under it: this is what
-makes two clips equal to the last bit while what tells them apart is out of sight.
+What is covered entirely is covered without a trace, whatever lies under it: this is
+what makes two clips equal to the last bit while what tells them apart is out of sight.
 """
 
 from __future__ import annotations

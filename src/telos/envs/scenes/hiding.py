@@ -15,6 +15,8 @@ LOW_TOPS = (0.58, 0.7)
 """Of screens that hide whatever stands on the floor."""
 RISE = (2.0, 4.0)
 """Frames that a screen takes to come up or down."""
+LATEST = 2.0
+"""Frames, at most, that a screen is up before what it waits for is behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def moment(dice: Dice, before: float, after: float | None = None) -> float:
 
 
 def standing(dice: Dice, left: float, right: float, by: float) -> Screen:
-    """A screen that stands from the first frame on, or is up at the latest by a time."""
+    """A screen that stands from the first frame on, or comes up by a time."""
     top = dice.between(*LOW_TOPS)
     if by < RISE[0] + 1 or dice.coin(0.7):
         return Screen(left=left, right=right, times=(0.0,), tops=(top,))
@@ -90,7 +92,7 @@ def rising(
 ) -> Screen:
     """A screen that comes up from one height to another and is up by a time."""
     up = dice.between(RISE[0], min(RISE[1], by - 1))
-    begin = dice.between(1.0, by - up)
+    begin = dice.between(max(by - up - LATEST, 1.0), by - up)
     left, right = borders
     times, tops = (begin, begin + up), (low, high)
     return Screen(left=left, right=right, times=times, tops=tops)

@@ -9,27 +9,55 @@ import numpy as np
 from telos.envs.scenes.motion import trajectories
 from telos.envs.scenes.scene import THICKNESS, Scene
 
+TIP = 0.04
+"""Of a wall that shows above a screen, at least."""
+GLIMPSE = 0.04
+"""Share of a body that has to show to be noticed."""
+ENTERED = 0.25
+"""Share of a body that may be in the image unseen, when it comes in beside a screen."""
+
 
 def paths_of(scene: Scene, frames: int) -> np.ndarray:
     """(T, N, 4) x, y, vx, vy of its bodies."""
     return trajectories(scene.bodies, scene.radius, scene.wall, scene.shelf, frames)
 
 
-def may_begin(scene: Scene) -> bool:
-    """Whether everything is in a place of its own at frame 0, and nothing is hidden."""
+def may_be_filmed(scene: Scene, frames: int) -> bool:
+    """Whether everything begins in a place of its own and nothing begins hidden.
+
+    Else what is seen later could have been there all the time, or could have a cause
+    that was never seen.
+    """
     bodies = range(len(scene.bodies))
-    return not (
-        any(starts_hidden(scene, body) for body in bodies)
-        or any(_in_wall(scene, body) for body in bodies)
-        or any(_overlap(scene, *two) for two in combinations(bodies, 2))
+    crowded = any(_in_wall(scene, body) for body in bodies) or any(
+        _overlap(scene, *two) for two in combinations(bodies, 2)
     )
+    return _furniture_shows(scene) and not crowded and not _comes_unseen(scene, frames)
 
 
-def starts_hidden(scene: Scene, index: int) -> bool:
-    """Whether a screen hides all of a body at frame 0."""
-    body = scene.bodies[index]
-    now = np.array([body.x, body.y])
-    return bool(shares_hidden(scene, now[None], np.zeros(1))[0] > 1 - 1e-9)
+def _comes_unseen(scene: Scene, frames: int) -> bool:
+    """Whether a body is in the image before it has ever shown."""
+    path, times = paths_of(scene, frames), np.arange(frames)
+    for places in np.moveaxis(path[..., :2], 1, 0):
+        inside = shares_in_image(scene, places)
+        shows = inside - shares_hidden(scene, places, times) > GLIMPSE
+        unseen = np.maximum.accumulate(shows) == 0
+        if (unseen & (inside > ENTERED)).any():
+            return True
+    return False
+
+
+def _furniture_shows(scene: Scene) -> bool:
+    """Whether the tip of the wall and all of the shelf show at frame 0."""
+    wall, shelf = scene.wall, scene.shelf
+    for screen in scene.screens:
+        top = float(screen.top(np.zeros(1))[0])
+        if wall and wall.top < top + TIP and screen.left < wall.x < screen.right:
+            return False
+        apart = not shelf or shelf.right < screen.left or screen.right < shelf.left
+        if not apart and shelf.top - THICKNESS < top:
+            return False
+    return True
 
 
 def shares_hidden(scene: Scene, places: np.ndarray, frames: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """How bodies move: closed form between events, events in order; nothing is integrated.
 
-The laws: a body that nothing carries falls with ``GRAVITY``; one that lands on the floor
-of its lane or on a shelf stays there and keeps its horizontal speed; whatever touches a
-wall turns around with the same speed; two bodies that meet in a lane exchange their
-velocities (an elastic collision of equal masses); else velocities stay as they are.
+The laws: a body that nothing carries falls with ``GRAVITY``; one that lands on the
+floor of its lane or on a shelf stays there and keeps its horizontal speed; a shelf
+carries what has its middle above it; whatever touches a wall turns around with the same
+speed; two bodies that meet in a lane exchange their velocities (an elastic collision of
+equal masses); else velocities stay as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from telos.envs.scenes.scene import THICKNESS, Body, Shelf, Wall
 GRAVITY = 0.012
 """Sides of the image per frame^2: 0.6 sides are fallen in ten frames."""
 NEVER = math.inf
-CLOSE = 1e-9
+CLOSE = 1e-6
+"""Differences below it are rounding, also that of states in single precision."""
 
 
 @dataclass(kw_only=True)
@@ -119,7 +121,11 @@ class Motion:
 
     def _landing(self, mover: _Mover) -> float:
         bottom, shelf = mover.y - self._radius, self._shelf
-        if shelf is not None and shelf.lane == mover.lane and bottom >= shelf.top:
+        if (
+            shelf is not None
+            and shelf.lane == mover.lane
+            and bottom > shelf.top - CLOSE
+        ):
             time = fall_time(bottom - shelf.top, mover.vy)
             if shelf.left < mover.x + mover.vx * time < shelf.right:
                 return time

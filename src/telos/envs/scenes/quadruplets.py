@@ -18,7 +18,7 @@ from telos.envs.scenes.conditions import RUNGS, Conditions, Rung
 from telos.envs.scenes.crowd import add_bystanders
 from telos.envs.scenes.dice import CannotFitError, Dice
 from telos.envs.scenes.film import film
-from telos.envs.scenes.laws import may_begin, paths_of
+from telos.envs.scenes.laws import may_be_filmed, paths_of
 from telos.envs.scenes.scene import Scene
 from telos.envs.scenes.states import STATE_NAMES, states_of
 
@@ -30,6 +30,8 @@ SPLITS = {"train": 1, "validation": 2, "test": 3}
 TRIES = 1000
 EDGE = 3
 """Frames at least before and after the frames that are equal."""
+SLACK = 4
+"""Equal frames at most beyond those that a rung asks for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +102,8 @@ def possible_pair(concept: str, dice: Dice, hidden: int) -> tuple[Scene, Scene] 
         return None
     if dice.coin():
         pair = pair[0].mirrored(), pair[1].mirrored()
-    return pair if all(map(may_begin, pair)) else None
+    frames = dice.conditions.frames
+    return pair if all(may_be_filmed(scene, frames) for scene in pair) else None
 
 
 Found = tuple[np.ndarray, int, int, int, np.ndarray]
@@ -123,7 +126,7 @@ def _splice(
     paths = [paths_of(scene, conditions.frames) for scene in pair]
     possible = film(pair, paths, conditions.size)
     run = _equal_run(possible[0], possible[1])
-    if run is None or run[1] - run[0] < hidden:
+    if run is None or not hidden <= run[1] - run[0] <= hidden + SLACK:
         return None
     event = (run[0] + run[1] + 1) // 2
     states = [states_of(scene, path) for scene, path in zip(pair, paths, strict=True)]

@@ -1,9 +1,9 @@
 """What is in a clip: bodies, furniture, and how it all looks; no motion, no pixels.
 
 Lengths are in sides of the image, x to the right and y upwards from the lower left
-corner, and times in frames. The floor is a plane seen from slightly above: a body stands
-in a *lane*, and the lane says how high in the picture the floor is there. Bodies in
-different lanes pass each other; bodies in one lane collide.
+corner, and times in frames. The floor is a plane seen from slightly above: a body
+stands in a *lane*, and the lane says how high in the picture the floor is there. Bodies
+in different lanes pass each other; bodies in one lane collide.
 """
 
 from __future__ import annotations
