@@ -106,6 +106,13 @@ _PUSH_T = WorldEntry(
     factory="telos.envs.push_t:PushT",
     success="agent and T within 20 px together and the T within 20 degrees",
 )
+_INTUITIVE_PHYSICS = WorldEntry(
+    id="intuitive-physics",
+    aliases=(),
+    summary="bodies, screens, walls and shelves to watch; no actions, 32 x 32 pixels",
+    factory="telos.envs.scenes.world:IntuitivePhysics",
+    success="none: surprise is measured with quadruplets",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -124,6 +131,7 @@ _OWN = (
     _POINT_MAZE,
     _CUBE,
     _PUSH_T,
+    _INTUITIVE_PHYSICS,
 )
 
 
