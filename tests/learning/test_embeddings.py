@@ -162,6 +162,12 @@ def test_the_skill_of_a_linear_predictor_in_closed_form() -> None:
     assert linear_skill(torch.stack(spin, dim=1)) > 0.99
 
 
+def test_a_layout_with_hardly_any_motion_is_not_worse_than_no_change() -> None:
+    still = torch.randn(30, 1, 32, generator=draw(8), dtype=torch.float64)
+    noise = torch.randn(30, 20, 32, generator=draw(9), dtype=torch.float64)
+    assert -0.05 < linear_skill(still + 0.05 * noise) < 0.5
+
+
 def test_rows_of_unit_length_have_their_own_scale() -> None:
     rng = np.random.default_rng(0)
     dims = 900

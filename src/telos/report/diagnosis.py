@@ -38,8 +38,8 @@ MEANS = {
     "dimensional": "Most dimensions say the same: raise the weight of the covariance "
     "term, or of what stands in its place.",
     "slow-feature": "What is constant in a clip fills the representation and what "
-    "moves is missing. Usual measures of collapse cannot see it. Take statistics within "
-    "clips, predict actions, or add what changes to the loss.",
+    "moves is missing. Usual measures of collapse cannot see it. Take statistics "
+    "within clips, predict actions, or add what changes to the loss.",
     "complete": "Every input is nearly the same point: raise the weight of the "
     "variance term, or put a batch norm without parameters last.",
 }
