@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +15,12 @@ from telos.envs.scenes.dice import CannotFitError, Dice, ceil_to, floor_to
 from telos.envs.scenes.hiding import LOW_TOPS, RISE
 from telos.envs.scenes.laws import may_be_filmed
 from telos.envs.scenes.motion import fall_time
-from telos.envs.scenes.quadruplets import SPLITS, possible_pair
 from telos.envs.scenes.scene import Body, Scene, Screen, Shelf, Wall
+from telos.envs.scenes.splice import SPLITS, possible_pair
 
-EMPTY = 0.2
+EMPTY = 0.35
 """Share of the free clips in which nothing moves."""
-WALLED, SCREENED, SHELVED = 0.4, 0.8, 0.3
+WALLED, SCREENED, SHELVED = 0.5, 0.75, 0.35
 """Shares of the free clips with a wall, a screen, a shelf."""
 TALL_TOPS = (0.72, 0.9)
 """Of screens that hide shelves and the tips of walls."""
@@ -41,43 +43,53 @@ def training_scene(seed: int, conditions: Conditions, staged: float) -> Scene:
             bodies and furniture freely.
     """
     dice = Dice(np.random.default_rng([SPLITS["train"], seed]), conditions)
-    draw = _staged if dice.coin(staged) else _free
+    draw = _staged(dice) if dice.coin(staged) else _free(dice)
     for _ in range(TRIES):
-        try:
-            scene = draw(dice)
-        except CannotFitError:
-            continue
-        if scene is not None and may_be_filmed(scene, conditions.frames):
-            return scene
+        with contextlib.suppress(CannotFitError):
+            scene = draw()
+            if scene is not None and may_be_filmed(scene, conditions.frames):
+                return scene
     raise AssertionError(f"no scene in {TRIES} tries, seed {seed}")
 
 
-def _staged(dice: Dice) -> Scene | None:
-    """One of two scenes of a concept."""
-    concept = CONCEPTS[dice.count(0, len(CONCEPTS) - 1)]
-    longest = max(min(HIDDEN[1], dice.conditions.frames - 16), 4)
-    pair = possible_pair(concept, dice, dice.count(HIDDEN[0], longest))
-    if pair is None or max(len(s.bodies) for s in pair) > dice.conditions.objects:
-        return None
-    return pair[dice.count(0, 1)]
+def _staged(dice: Dice) -> Callable[[], Scene | None]:
+    """Draws one of two scenes of a concept."""
+    objects, frames = dice.conditions.objects, dice.conditions.frames
+    concepts = [name for name in CONCEPTS if objects > 1 or name != "collision"]
+    concept = concepts[dice.count(0, len(concepts) - 1)]
+    member = dice.count(0, 1)
+    longest = max(min(HIDDEN[1], frames - 16), 4)
+
+    def draw() -> Scene | None:
+        pair = possible_pair(concept, dice, dice.count(HIDDEN[0], longest))
+        return pair[member] if pair else None
+
+    return draw
 
 
-def _free(dice: Dice) -> Scene:
-    """Bodies and furniture as they come."""
-    radius = dice.radius()
+def _free(dice: Dice) -> Callable[[], Scene]:
+    """Draws bodies and furniture as they come; what there is is decided before."""
     number = 0 if dice.coin(EMPTY) else dice.count(1, dice.conditions.objects)
-    shelf = _shelf(dice) if dice.coin(SHELVED) else None
-    wall = Wall(x=dice.between(0.1, 0.9), top=dice.between(*WALL_TOPS))
-    scene = Scene(
-        bodies=tuple(_body(dice, radius, shelf) for _ in range(number)),
-        radius=radius,
-        look=dice.look(),
-        wall=wall if dice.coin(WALLED) else None,
-        shelf=shelf,
-        screens=(_screen(dice),) if dice.coin(SCREENED) else (),
+    walled, shelved, screened = (
+        dice.coin(share) for share in (WALLED, SHELVED, SCREENED)
     )
-    _check_air(scene)
-    return scene
+
+    def draw() -> Scene:
+        radius = dice.radius()
+        shelf = _shelf(dice) if shelved else None
+        wall = Wall(x=dice.between(0.1, 0.9), top=dice.between(*WALL_TOPS))
+        scene = Scene(
+            bodies=tuple(_body(dice, radius, shelf) for _ in range(number)),
+            radius=radius,
+            look=dice.look(),
+            wall=wall if walled else None,
+            shelf=shelf,
+            screens=(_screen(dice),) if screened else (),
+        )
+        _check_air(scene)
+        return scene
+
+    return draw
 
 
 def _shelf(dice: Dice) -> Shelf:

@@ -15,6 +15,8 @@ GLIMPSE = 0.04
 """Share of a body that has to show to be noticed."""
 ENTERED = 0.25
 """Share of a body that may be in the image unseen, when it comes in beside a screen."""
+WITHIN = 0.5
+"""Share of a body that has to be in the image when it hits something."""
 
 
 def paths_of(scene: Scene, frames: int) -> np.ndarray:
@@ -32,19 +34,23 @@ def may_be_filmed(scene: Scene, frames: int) -> bool:
     crowded = any(_in_wall(scene, body) for body in bodies) or any(
         _overlap(scene, *two) for two in combinations(bodies, 2)
     )
-    return _furniture_shows(scene) and not crowded and not _comes_unseen(scene, frames)
-
-
-def _comes_unseen(scene: Scene, frames: int) -> bool:
-    """Whether a body is in the image before it has ever shown."""
+    if crowded or not _furniture_shows(scene):
+        return False
     path, times = paths_of(scene, frames), np.arange(frames)
-    for places in np.moveaxis(path[..., :2], 1, 0):
-        inside = shares_in_image(scene, places)
-        shows = inside - shares_hidden(scene, places, times) > GLIMPSE
-        unseen = np.maximum.accumulate(shows) == 0
-        if (unseen & (inside > ENTERED)).any():
-            return True
-    return False
+    return not any(
+        _acts_unseen(scene, path[:, body], times) for body in range(path.shape[1])
+    )
+
+
+def _acts_unseen(scene: Scene, path: np.ndarray, times: np.ndarray) -> bool:
+    """Whether a body is in the image before it has ever shown, or hits something
+    outside of it."""
+    inside = shares_in_image(scene, path[:, :2])
+    shows = inside - shares_hidden(scene, path[:, :2], times) > GLIMPSE
+    unseen = np.maximum.accumulate(shows) == 0
+    hits = np.diff(path[:, 2]) != 0
+    outside = np.minimum(inside[1:], inside[:-1]) < WITHIN
+    return bool((unseen & (inside > ENTERED)).any() or (hits & outside).any())
 
 
 def _furniture_shows(scene: Scene) -> bool:

@@ -14,8 +14,8 @@ import numpy as np
 from telos.envs.scenes.conditions import MAX_BODIES
 from telos.envs.scenes.laws import ENTERED, GLIMPSE, shares_hidden, shares_in_image
 from telos.envs.scenes.motion import Motion
-from telos.envs.scenes.quadruplets import Quadruplets
 from telos.envs.scenes.scene import Body, Look, Scene, Screen, Shelf, Wall
+from telos.envs.scenes.states import STATE_NAMES
 
 ROUNDING = 1e-3
 """Differences below it are those of single precision."""
@@ -23,16 +23,21 @@ Row = Mapping[str, float]
 _NO_LOOK = Look(backdrop=(0,) * 3, floor=(0,) * 3, furniture=(0,) * 3, screen=(0,) * 3)
 
 
-def track(quadruplets: Quadruplets) -> np.ndarray:
-    """Surprise of who keeps track of things, (Q, 4, T); 0 where the laws hold.
+def track(states: np.ndarray) -> np.ndarray:
+    """Surprise of who keeps track of things: 0 where the laws hold.
 
     It is the distance of what shows from where it should be, plus 1 for another look,
     for what appears out of nothing and for what should show and does not.
+
+    Args:
+        states: (..., T, K) of clips, named ``STATE_NAMES``: ``Quadruplets.states``.
+
+    Returns:
+        (..., T); the first frame surprises nobody.
     """
-    names, states = quadruplets.state_names, quadruplets.states
-    surprise = np.zeros(states.shape[:3])
-    for clip in np.ndindex(states.shape[:2]):
-        rows = [dict(zip(names, map(float, row), strict=True)) for row in states[clip]]
+    surprise = np.zeros(states.shape[:-1])
+    for clip in np.ndindex(states.shape[:-2]):
+        rows = [_row(numbers) for numbers in states[clip]]
         tracker = _Tracker(radius=rows[0]["radius"])
         tracker.begin(rows[0])
         surprise[clip][1:] = [tracker.see(row) for row in rows[1:]]
@@ -106,6 +111,10 @@ class _Tracker:
                 ends[end] = getattr(self.shelf, end)
         if self.shelf is not None or not _covered(row, sum(ends.values()) / 2, top):
             self.shelf = Shelf(**ends, top=top, lane=row["shelf_lane"])
+
+
+def _row(numbers: np.ndarray) -> Row:
+    return dict(zip(STATE_NAMES, map(float, numbers), strict=True))
 
 
 def _body(row: Row, index: int) -> Body:
