@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,11 @@ def rate_row(name: str, evaluation: Mapping[str, Any], target: float) -> dict[st
 def limit_row(name: str, value: float, unit: str, limit: float) -> dict[str, Any]:
     """A cost that must not be more than a limit."""
     return row(name, value, unit, target=f"<= {limit:g}", met=value <= limit)
+
+
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """The rows that a benchmark wrote last."""
+    return json.loads((RESULTS / f"{name}.json").read_text())["rows"]
 
 
 def write_result(name: str, seconds: float, rows: Sequence[Mapping[str, Any]]) -> Path:

@@ -1,6 +1,7 @@
 """Does a recording that lies on the disk train as fast as one in memory?
 
     python benchmarks/streaming.py
+    python benchmarks/streaming.py --memory --large    # peaks only; rates as they stand
 
 Cuts windows of the smallest recipe's first phase from memory, from a scratch, from the
 file, and from the file by a thread that works ahead; all beside what the model
@@ -23,12 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
-from results_file import limit_row, row, write_result
+from results_file import limit_row, read_rows, row, write_result
 
 from telos.collect import collect
 from telos.data.prefetch import Prefetch
@@ -69,8 +71,11 @@ def main() -> None:
         return
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = recorded(Path(folder) / "rooms.h5", SMALL_GIB)
-        rows = [*rates(path), *processes(path)]
+        if options.memory:
+            rows = [r for r in read_rows("streaming") if not is_of_memory(r)]
+        else:
+            path = recorded(Path(folder) / "rooms.h5", SMALL_GIB)
+            rows = [*rates(path), *processes(path)]
         gib = LARGE_GIB if options.large else MEDIUM_GIB
         rows += peaks(Path(folder), (SMALL_GIB, gib))
     print(write_result("streaming", time.monotonic() - started, rows))
@@ -79,6 +84,7 @@ def main() -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="20 GiB instead of 2")
+    parser.add_argument("--memory", action="store_true", help="only the peaks")
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--share-of", type=Path, help="used by this script itself")
     return parser.parse_args()
@@ -236,6 +242,11 @@ def peaks(folder: Path, sizes: tuple[float, float]) -> list[dict]:
         path.unlink()
     growth = found[1] / found[0]
     return [*rows, limit_row("peak of the large one, small = 1", growth, "times", 1.1)]
+
+
+def is_of_memory(line: Mapping[str, Any]) -> bool:
+    """Whether a row is one of `peaks`."""
+    return line["name"].startswith(("peak", "whole training"))
 
 
 def peak_of(path: Path) -> tuple[int, float]:

@@ -13,7 +13,7 @@ from tests.learning.worlds import write_walks
 from telos.cli.main import INTERRUPTED, OK, USER_ERROR, main
 from telos.learning import watch as watching
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watched import load_watcher
+from telos.learning.watchers import load_watcher
 from telos.runs import Run
 
 FEW = ["--effort", "0.001", "--length", "8", "--clips", "8", "--device", "cpu"]
@@ -95,7 +95,10 @@ def test_ctrl_c_saves_and_resume_goes_on(
     ("options", "words"),
     [
         (["--objective", "magic"], "objective 'magic' is unknown"),
-        (["--objective", "pixels", "--within-clip"], "pixels has no statistics"),
+        (
+            ["--objective", "pixels", "--within-clip"],
+            "within_clip is of no use",
+        ),
         (["--backbone", "resnet"], "'resnet'"),
         (["--backbone", "frozen"], "weights"),
         (["--length", "1"], "leaves nothing to predict"),
@@ -122,6 +125,8 @@ def test_bad_files_are_refused(clips: Path, tmp_path: Path, capsys) -> None:
     assert "a watcher needs one" in refused(capsys, walks)
     out = tmp_path / "run"
     answered(capsys, clips, "--out", out, *FEW)
-    assert "already holds a finished model" in refused(capsys, clips, "--out", out)
+    assert "already holds a finished model" in refused(
+        capsys, clips, "--out", out, *FEW
+    )
     other = write_squares(tmp_path / "other.h5", count=20)
     assert "has changed since" in refused(capsys, other, "--resume", out)

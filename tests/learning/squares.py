@@ -14,7 +14,9 @@ from telos.learning.config import OptimiserConfig
 from telos.learning.objectives import ObjectiveConfig, objective_config
 from telos.learning.watch_config import WatchConfig, fitted_watch
 from telos.perception import BackboneConfig
+from telos.perception.masking import mask_preset
 from telos.types import Episode
+from telos.world_model.masked_watcher import MaskedWatcherConfig
 from telos.world_model.watcher_config import CausalConfig, WatcherConfig
 
 SIZE, SIDE, FRAMES = 16, 5, 10
@@ -87,11 +89,29 @@ def tiny_watcher(**changes: object) -> WatcherConfig:
     return WatcherConfig(**{**fields, **changes})
 
 
+def tiny_masked(kind: str = "tubes", **changes: object) -> MaskedWatcherConfig:
+    """Patches of half a side or less, two frames long; a single frame has smaller."""
+    fields = {
+        "masks": mask_preset(kind),
+        "shape": (SIZE, SIZE, 3),
+        "frames": FRAMES,
+        "patch": 4,
+        "tubelet": 2,
+        "dim": 16,
+        "width": 32,
+        "depth": 2,
+        "predictor_width": 24,
+    }
+    if changes.get("frames") == 1:
+        fields |= {"patch": 2, "tubelet": 1}
+    return MaskedWatcherConfig(**{**fields, **changes})
+
+
 def tiny_watch(
     steps: int = 6,
     objective: ObjectiveConfig | str = "vicreg",
     *,
-    model: WatcherConfig | None = None,
+    model: WatcherConfig | MaskedWatcherConfig | None = None,
     memory: int | None = None,
     **changes: object,
 ) -> WatchConfig:

@@ -34,7 +34,8 @@ from telos.learning.watch_config import (
     image_stream,
     watch_recipe,
 )
-from telos.learning.watched import Watched, calibrate, load_watcher, untrained_watched
+from telos.learning.watched import Watched, calibrate
+from telos.learning.watchers import load_watcher, untrained_watched
 from telos.runs import Run
 from telos.runtime import Runtime
 from telos.types import Verdict

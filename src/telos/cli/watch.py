@@ -66,6 +66,10 @@ class Command:
     """Clips in a batch."""
     length: int = 20
     """Frames of a clip."""
+    masks: Literal["none", "blocks", "tubes", "random", "future"] = "none"
+    """Predict patches that are hidden, in place of the next frame: blocks of a frame
+    (I-JEPA, with --length 1), tubes through all frames (V-JEPA), random places, or
+    the last frames."""
     memory: int | None = None
     """Frames that a prediction looks at; the whole clip before it by default."""
     frame_skip: int = 1
@@ -104,6 +108,7 @@ def config_of(command: Command, file: EpisodeFile) -> WatchConfig:
     """The resolved configuration of a new training."""
     from telos.learning.objectives import objective_config
     from telos.learning.watch_config import fitted_watch, image_stream, watch_recipe
+    from telos.perception.masking import mask_preset
 
     stream = image_stream(file.spec, command.stream)
     height, width, colours = file.spec.streams[stream].shape
@@ -113,8 +118,12 @@ def config_of(command: Command, file: EpisodeFile) -> WatchConfig:
         # Other words are refused with the rest of the configuration.
         backbone=cast("BackboneKind", command.backbone),
         shape=(height, width, colours),
+        masks=None if command.masks == "none" else mask_preset(command.masks),
+        length=command.length,
     )
-    told = 0 if command.no_actions else command.frame_skip * file.spec.action_dim
+    told = command.frame_skip * file.spec.action_dim
+    if command.no_actions or command.masks != "none":
+        told = 0
     config = replace(
         base,
         data=str(command.data),
@@ -123,7 +132,6 @@ def config_of(command: Command, file: EpisodeFile) -> WatchConfig:
         model=replace(base.model, stream=stream, action_dim=told),
         objective=objective_config(command.objective, within_clip=command.within_clip),
         clips=command.clips,
-        length=command.length,
         frame_skip=command.frame_skip,
         teacher="" if command.teacher is None else str(command.teacher),
         shuffle_frames=command.shuffle_frames,
@@ -140,7 +148,10 @@ def _watch(command: Command, runtime: Runtime, team: Team) -> Run:
 
     folder, config, file = _agreed(command, team)
     reading = choose_clips(
-        config.model, file.num_frames, command.frames, processes=local_processes()
+        config.model.seen_shape,
+        file.num_frames,
+        command.frames,
+        processes=local_processes(),
     )
     with phase_bars(command.common, team) as (listen, say):
         for reason in (*runtime.reasons, reading.reason):

@@ -15,7 +15,6 @@ from telos.envs.world import StreamSpec, WorldSpec
 from telos.perception import build_reduction
 from telos.runtime import available_memory_bytes
 from telos.world_model import JEPAConfig
-from telos.world_model.watcher_config import WatcherConfig
 
 Place = Literal["memory", "scratch", "file"]
 Where = Literal["auto", "memory", "scratch", "file"]
@@ -106,7 +105,7 @@ def choose_reading(
 
 
 def choose_clips(
-    config: WatcherConfig,
+    seen_shape: tuple[int, int, int],
     num_frames: int,
     wanted: Literal["auto", "memory", "file"] = "auto",
     *,
@@ -115,12 +114,12 @@ def choose_clips(
     """Choose where reduced frames are kept while a watcher trains.
 
     Args:
-        config: What it sees.
+        seen_shape: (h, w, C) of a frame as it sees it, in bytes.
         num_frames: Frames of the recording.
         wanted: memory, file, or auto: memory if they take at most half of what is free.
         processes: Processes on this machine that train together; each keeps its own.
     """
-    needed = processes * num_frames * int(np.prod(config.seen_shape))
+    needed = processes * num_frames * int(np.prod(seen_shape))
     free = available_memory_bytes()
     place = _place(wanted, needed / max(1, free), math.inf, "file")
     size = f"they take {needed / GIB:.2g} GiB of the {free / GIB:.2g} GiB that are free"

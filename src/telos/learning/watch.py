@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,16 +17,20 @@ from telos.data.recording import Recording
 from telos.data.scratch import MEMORY, Room
 from telos.data.splits import split_by_episode
 from telos.data.windows import WindowSampler
+from telos.learning.causal_watched import CausalWatched
 from telos.learning.diagnostics import judge, measure
 from telos.learning.distributed import ALONE, Team
 from telos.learning.loop import Loop, Progress, restore_modules
 from telos.learning.outcome import save_verdict
+from telos.learning.sight import skill
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watched import Watched, calibrate, load_watcher, untrained_watched
-from telos.learning.watching import WatchingPhase, skill
+from telos.learning.watched import Watched, calibrate
+from telos.learning.watchers import load_watcher, untrained_watched
+from telos.learning.watching import WatchingPhase
 from telos.runs import Interrupt, Run, sole_writer
 from telos.runtime import Runtime, return_freed_memory
-from telos.types import Verdict
+from telos.types import Verdict, Window
+from telos.world_model.masked_watcher import MaskedWatcher
 from telos.world_model.watcher import Watcher
 
 CALIBRATION_BATCHES = 8
@@ -113,7 +117,10 @@ def begun(config: WatchConfig) -> Watched:
 
 
 def sides(
-    config: WatchConfig, watcher: Watcher, recording: Recording, room: Room | None
+    config: WatchConfig,
+    watcher: Watcher | MaskedWatcher,
+    recording: Recording,
+    room: Room | None,
 ) -> tuple[Recording, Recording]:
     """Episodes to train on and held out, frames reduced."""
     name = config.model.stream
@@ -143,16 +150,31 @@ def watching_phase(
 
 def clips_of(
     recording: Recording, config: WatchConfig, count: int, part: slice = slice(None)
-) -> WindowSampler:
+) -> Batches:
     """Clips as the training cuts them."""
-    return WindowSampler(
+    sampler = WindowSampler(
         recording,
-        length=config.length - 1,
+        # A window has a frame more than transitions, and an image is a clip of one.
+        length=max(1, config.length - 1),
         batch=count,
         frame_skip=config.frame_skip,
         seed=config.seed,
         part=part,
     )
+    return FirstFrames(sampler) if config.length == 1 else sampler
+
+
+@dataclass(frozen=True)
+class FirstFrames:
+    """Windows of which one frame is left: images."""
+
+    windows: WindowSampler
+
+    def batch(self, step: int) -> Window:
+        """The batch of a training step."""
+        window = self.windows.batch(step)
+        seen = {name: frames[:, :1] for name, frames in window.observations.items()}
+        return replace(window, observations=seen)
 
 
 def prepare(phase: WatchingPhase, teacher: Watched | None = None) -> None:
@@ -170,7 +192,7 @@ def prepare(phase: WatchingPhase, teacher: Watched | None = None) -> None:
             calibrate(watched.taught_by, _batches(phase), phase.team)
         else:
             _take_over(watched.taught_by, teacher.watcher.encoder)
-    if watched.objective.target == "pixels":
+    if watched.objective.target == "pixels" and isinstance(watched, CausalWatched):
         frames = torch.cat([phase.team.gather(own) for own in _batches(phase)])
         some = frames.flatten(0, 1)[:FITTED_ON].float() / 255
         draw = torch.Generator().manual_seed(phase.config.seed)
@@ -191,8 +213,8 @@ def assess(watched: Watched, config: WatchConfig, held_out: Recording) -> Verdic
     sampler = clips_of(held_out, config, min(JUDGED, 8 * held_out.num_episodes))
     watched.eval()
     sight = WatchingPhase(watched, sampler, config).look(0)
-    dim = config.model.dim
-    return judge(measure(sight.latents, dim, skill(watched, sight)))
+    found = skill(watched.objective, sight)
+    return judge(measure(sight.latents, config.model.dim, found))
 
 
 def save_watched(run: Run, config: WatchConfig, watched: Watched) -> None:
@@ -206,7 +228,7 @@ def save_watched(run: Run, config: WatchConfig, watched: Watched) -> None:
 def _batches(phase: WatchingPhase) -> Iterable[Tensor]:
     """Frames of some batches, this process's part of them."""
     watcher = phase.watched.watcher
-    sampler: Batches = phase.sampler
+    sampler = phase.sampler
     for step in range(CALIBRATION_BATCHES):
         seen = sampler.batch(step).observations[watcher.config.stream]
         yield seen.to(watcher.device)

@@ -12,10 +12,18 @@ from telos.envs.world import WorldSpec
 from telos.learning.config import OptimiserConfig
 from telos.learning.distributed import Team
 from telos.learning.objectives import ObjectiveConfig
+from telos.learning.watchers import untrained_watched
 from telos.perception.backbone import BackboneKind
-from telos.world_model.watcher import Watcher
+from telos.perception.masking import MaskConfig, sample_masks
+from telos.world_model.masked_watcher import (
+    MaskedWatcher,
+    MaskedWatcherConfig,
+    sized_masked,
+)
 from telos.world_model.watcher_config import WatcherConfig, sized_watcher
 
+TRIED_MASKS = 20
+"""Masks drawn before a training, to see whether they leave anything."""
 STEPS: dict[Size, int] = {"tiny": 3000, "small": 12000, "base": 60000}
 
 
@@ -30,7 +38,10 @@ class WatchConfig:
     world: str = ""
     """Id of the world that the episodes come from."""
     size: Size = "tiny"
-    model: WatcherConfig = field(default_factory=lambda: sized_watcher("tiny"))
+    model: WatcherConfig | MaskedWatcherConfig = field(
+        default_factory=lambda: sized_watcher("tiny")
+    )
+    """Predicts the next frame, or patches that masks hide."""
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     steps: int = 3000
     clips: int = 32
@@ -60,6 +71,8 @@ def watch_recipe(
     *,
     backbone: BackboneKind = "patch-conv",
     shape: tuple[int, int, int] = (32, 32, 3),
+    masks: MaskConfig | None = None,
+    length: int = 20,
 ) -> WatchConfig:
     """The configuration of a size, for frames of a shape.
 
@@ -68,15 +81,20 @@ def watch_recipe(
         effort: Multiplies the steps.
         backbone: Network that looks at frames.
         shape: (H, W, C) of frames as stored.
+        masks: What is hidden of clips; by default the next frame is predicted.
+        length: Frames of a clip.
 
     Raises:
         ValueError: If the size is unknown or the effort not positive.
     """
     if not effort > 0:
         raise ValueError(f"effort is {effort}, expected more than 0")
-    model = sized_watcher(size, backbone, shape)
     steps = max(1, round(effort * STEPS[size]))
-    return WatchConfig(data="", size=size, model=model, steps=steps)
+    if masks is None:
+        model = sized_watcher(size, backbone, shape)
+    else:
+        model = sized_masked(size, masks, shape, length)
+    return WatchConfig(data="", size=size, model=model, steps=steps, length=length)
 
 
 def fitted_watch(config: WatchConfig, *, memory: int | None = None) -> WatchConfig:
@@ -91,11 +109,15 @@ def fitted_watch(config: WatchConfig, *, memory: int | None = None) -> WatchConf
     Raises:
         ValueError: If a clip has fewer than two frames, or the memory is below 1.
     """
+    if isinstance(config.model, MaskedWatcherConfig):
+        if memory is not None:
+            raise ValueError("masks say what is seen; leave the memory out")
+        return config
     most = config.length - 1
     if most < 1:
         raise ValueError(
             f"a clip of {config.length} frame(s) leaves nothing to predict; set the "
-            "length to at least 2"
+            "length to at least 2, or hide parts of images with masks"
         )
     if memory is not None and memory < 1:
         raise ValueError(f"memory is {memory} frames, expected at least 1")
@@ -143,7 +165,8 @@ def check_watchable(
     for name in ("steps", "clips", "frame_skip", "checkpoint_every"):
         if getattr(config, name) < 1:
             raise ValueError(f"{name} is {getattr(config, name)}, expected at least 1")
-    if config.model.backbone.kind == "frozen":
+    model = config.model
+    if isinstance(model, WatcherConfig) and model.backbone.kind == "frozen":
         raise ValueError(
             "a watcher learns to see, and the backbone frozen does not learn; choose "
             "another backbone"
@@ -153,17 +176,23 @@ def check_watchable(
             f"objective {config.objective.kind!r} takes no teacher from a run; leave "
             "--teacher out, or choose frozen-teacher"
         )
-    if config.objective.kind == "masked-pixels":
-        raise ValueError(
-            "masked-pixels guesses patches that are hidden, and this training predicts "
-            "whole frames; choose pixels"
-        )
     fitted_watch(config)
     if team is not None:
         team.part(config.clips, "clips")
-    Watcher(config.model)
+    untrained_watched(model, config.objective)
+    if isinstance(model, MaskedWatcherConfig):
+        if model.frames != config.length:
+            raise ValueError(
+                f"clips of {config.length} frames for a watcher that is built for "
+                f"{model.frames}; make both the same"
+            )
+        grid = MaskedWatcher(model).grid
+        for seed in range(TRIED_MASKS):
+            draw = np.random.default_rng(seed)
+            sample_masks(model.masks, grid, config.clips, draw)
     sides = split_by_episode(len(lengths), config.held_out, seed=config.seed)
-    needed = (config.length - 1) * config.frame_skip + 1
+    # A window has two frames at least, also where one of them is looked at.
+    needed = max(1, config.length - 1) * config.frame_skip + 1
     for name, side in zip(("training", "the verdict"), sides, strict=True):
         longest = lengths[side].max()
         if longest < needed:

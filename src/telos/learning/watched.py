@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,66 +11,70 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
-from telos.config import from_dict, to_dict
+from telos.config import to_dict
 from telos.learning.distributed import ALONE, Team
 from telos.learning.objectives import ObjectiveConfig, build_objective
+from telos.learning.sight import Sight
 from telos.learning.teacher import teacher_of
-from telos.runs import Run
-from telos.runtime import seed_all
-from telos.world_model.frame_encoder import FrameEncoder
+from telos.types import Window
+from telos.world_model.frame_encoder import Standardised
+from telos.world_model.masked_watcher import MaskedWatcher
 from telos.world_model.watcher import Watcher
-from telos.world_model.watcher_config import WatcherConfig
 
 CLIPS_AT_ONCE = 64
 """Clips that a trace encodes together, so that memory stays bounded."""
 
 
-class Watched(nn.Module):
+class Watched(nn.Module, ABC):
     """Watcher, objective and teacher.
 
     Args:
         watcher: Encoder and predictor.
         config: What it minimises.
         steps: Of the training, which the teacher's pace depends on.
-        frozen: The encoder that a frozen teacher is; the watcher's own by default.
     """
 
     def __init__(
         self,
-        watcher: Watcher,
+        watcher: Watcher | MaskedWatcher,
         config: ObjectiveConfig,
         *,
         steps: int = 1,
-        frozen: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.watcher, self.steps, self._config = watcher, steps, config
-        image = watcher.config.seen_shape
-        self.objective = build_objective(config, watcher.config.dim, image)
-        follows = watcher.encoder if frozen is None else frozen
-        self.teacher = teacher_of(self.objective.target, config.teacher, follows, steps)
+        self.watcher, self.steps, self.taught = watcher, steps, config
+        self.objective = build_objective(config, watcher.config.dim, watcher.picture)
+        self.teacher = teacher_of(
+            self.objective.target, config.teacher, watcher.encoder, steps
+        )
 
     @property
-    def objective_config(self) -> ObjectiveConfig:
-        """What it minimises."""
-        return self._config
-
-    @property
-    def taught_by(self) -> FrameEncoder | None:
+    def taught_by(self) -> Standardised | None:
         """The teacher's encoder, if there is a teacher."""
         if self.teacher is None:
             return None
-        assert isinstance(self.teacher.module, FrameEncoder)
+        assert isinstance(self.teacher.module, Standardised)
         return self.teacher.module
 
-    def pixels(self, frames: UInt8[Tensor, "B T h w C"]) -> Tensor | None:
-        """Pictures (B * (T - 1), h, w, C) of all frames but the first, from 0 to 1.
+    @abstractmethod
+    def look(self, window: Window, key: tuple[int, int], team: Team = ALONE) -> Sight:
+        """A batch, encoded and predicted.
 
-        None for objectives that do not look at pictures.
+        Args:
+            window: This process's part of it, frames as the trained layers see them.
+            key: Decides what is drawn at random, the same in all processes.
+            team: The processes that share the batch.
         """
-        if self.objective.target != "pixels":
-            return None
-        return frames[:, 1:].flatten(0, 1).float() / 255
+
+    @abstractmethod
+    def errors(
+        self,
+        frames: UInt8[Tensor, "B T h w C"],
+        memory: int | None,
+        hidden: Bool[Tensor, "B T"] | None,
+        actions: Float[Tensor, "B T1 A"] | None,
+    ) -> Float[Tensor, "B T"]:
+        """Surprise of each frame, see `trace`."""
 
     @torch.no_grad()
     def trace(
@@ -99,47 +103,30 @@ class Watched(nn.Module):
                 that are told actions.
 
         Returns:
-            NaN for the first frame, which nothing predicts.
+            NaN where nothing predicts: for the first frame at least.
 
         Raises:
             ValueError: If clips have another shape or a single frame, or what else is
                 given does not suit them.
         """
         self._check(clips, hidden)
-        was_training = self.training
+        was_training, device = self.training, self.watcher.device
         self.eval()
         parts = []
         for first in range(0, len(clips), CLIPS_AT_ONCE):
             rows = slice(first, first + CLIPS_AT_ONCE)
+            frames = torch.from_numpy(self.watcher.reduced(clips[rows])).to(device)
             unseen = None if hidden is None else torch.from_numpy(hidden[rows])
             told = None if actions is None else torch.from_numpy(actions[rows])
-            parts.append(self._trace(clips[rows], memory, unseen, told))
+            found = self.errors(
+                frames,
+                memory,
+                None if unseen is None else unseen.to(device),
+                None if told is None else told.float().to(device),
+            )
+            parts.append(found.float().cpu().numpy())
         self.train(was_training)
         return np.concatenate(parts)
-
-    def _trace(
-        self,
-        clips: np.ndarray,
-        memory: int | None,
-        hidden: Tensor | None,
-        actions: Tensor | None,
-    ) -> np.ndarray:
-        watcher, device = self.watcher, self.watcher.device
-        frames = torch.from_numpy(watcher.reduced(clips)).to(device)
-        latents = watcher.encode(frames)
-        told = None if actions is None else actions.float().to(device)
-        if hidden is None:
-            predicted = watcher.predict(latents[:, :-1], told, memory)
-        else:
-            unseen = hidden[:, :-1].to(device)
-            predicted = watcher.imagine(latents[:, :-1], unseen, told, memory)
-        target = latents if self.teacher is None else self.teacher(frames)
-        error = self.objective.surprise(
-            predicted.flatten(0, 1), target[:, 1:].flatten(0, 1), self.pixels(frames)
-        )
-        out = np.full(clips.shape[:2], np.nan, np.float32)
-        out[:, 1:] = error.float().view(len(clips), -1).cpu().numpy()
-        return out
 
     def _check(self, clips: np.ndarray, hidden: np.ndarray | None) -> None:
         shape = self.watcher.config.shape
@@ -160,33 +147,17 @@ class Watched(nn.Module):
             )
 
     def description(self) -> dict[str, Any]:
-        """Plain data; `load_watched` rebuilds from it and the tensors."""
+        """Plain data; with the tensors it is all that `load_watched` needs."""
         return {
             "watcher": to_dict(self.watcher.config),
-            "objective": to_dict(self._config),
+            "objective": to_dict(self.taught),
             "steps": self.steps,
         }
 
 
-def untrained_watched(
-    model: WatcherConfig,
-    objective: ObjectiveConfig,
-    *,
-    seed: int = 0,
-    steps: int = 1,
-) -> Watched:
-    """Networks initialised from a seed; `calibrate` gives them statistics.
-
-    Raises:
-        ValueError: If the frames do not suit the networks.
-    """
-    seed_all(seed)
-    return Watched(Watcher(model), objective, steps=steps)
-
-
 @torch.no_grad()
 def calibrate(
-    encoder: FrameEncoder,
+    encoder: Standardised,
     batches: Iterable[UInt8[Tensor, "B T h w C"]],
     team: Team = ALONE,
 ) -> None:
@@ -207,40 +178,3 @@ def calibrate(
     if not found:
         raise ValueError("no frames to take statistics from; give at least one batch")
     encoder.standardise_by(torch.cat(found))
-
-
-def load_watched(tensors: Mapping[str, Tensor], description: Mapping) -> Watched:
-    """Undo `Watched.description` and `state_dict`; in evaluation mode.
-
-    Raises:
-        ValueError: If it is no watcher, or tensors are missing or of another shape.
-    """
-    if "watched" not in description:
-        raise ValueError(
-            "this run holds no watcher; give one that `telos watch` has trained"
-        )
-    told = description["watched"]
-    watched = Watched(
-        Watcher(from_dict(WatcherConfig, told["watcher"])),
-        from_dict(ObjectiveConfig, told["objective"]),
-        steps=told["steps"],
-    )
-    try:
-        watched.load_state_dict(dict(tensors))
-    except RuntimeError as mismatch:
-        raise ValueError(
-            f"the stored watcher does not fit its own configuration: {mismatch}"
-        ) from None
-    return watched.eval().requires_grad_(False)
-
-
-def load_watcher(run: Run | str | Path, device: str = "cpu") -> Watched:
-    """The watcher of a run folder, ready to be surprised.
-
-    Raises:
-        FileNotFoundError: If there is no such run, or its training has not finished.
-        ValueError: If it is a run of another kind, or damaged.
-    """
-    folder = run if isinstance(run, Run) else Run.open(run)
-    tensors, description = folder.load_model()
-    return load_watched(tensors, description).to(device)

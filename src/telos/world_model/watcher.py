@@ -51,6 +51,11 @@ class Watcher(nn.Module):
         return self.predictor.position.device
 
     @property
+    def picture(self) -> tuple[int, int, int]:
+        """(h, w, C) of a frame as the trained layers see it."""
+        return self.config.seen_shape
+
+    @property
     def memory(self) -> int:
         """The most frames that a prediction looks at."""
         return self.predictor.memory

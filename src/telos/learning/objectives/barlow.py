@@ -41,7 +41,7 @@ class BarlowTwins(Objective):
             "redundancy": redundancy(correlation),
         }
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Mean squared error in standard deviations of each dimension."""

@@ -18,7 +18,7 @@ class Codebook(nn.Module):
 
     Each distinct patch counts once: by frequency, a background would take all codes.
 
-    Source: k-means as in Lloyd 1982, "Least squares quantization in PCM".
+    Source: Lloyd 1982, "Least squares quantization in PCM", for k-means.
 
     Args:
         codes: K patches.
@@ -87,14 +87,13 @@ def nearest(
 def k_means(
     samples: Float[Tensor, "N P"], count: int, draw: torch.Generator
 ) -> Float[Tensor, "K P"]:
-    """Centres of samples; the ends of a training set, not of a proof.
+    """Centres of samples, after a fixed number of rounds.
 
     Fewer samples than centres are all centres, and the rest repeats the first.
     """
     if len(samples) <= count:
         return torch.cat([samples, samples[:1].expand(count - len(samples), -1)])
-    start = torch.randperm(len(samples), generator=draw)[:count].to(samples.device)
-    centres = samples[start]
+    centres = spread_out(samples, count, draw)
     for _ in range(ROUNDS):
         own = nearest(samples, centres)
         sizes = torch.bincount(own, minlength=count)
@@ -102,6 +101,23 @@ def k_means(
         centres = sums / sizes.clamp_min(1).unsqueeze(1)
         centres = _refilled(centres, samples, own, sizes)
     return centres
+
+
+def spread_out(
+    samples: Float[Tensor, "N P"], count: int, draw: torch.Generator
+) -> Float[Tensor, "K P"]:
+    """Samples to start from, each far from those before.
+
+    Source: Arthur and Vassilvitskii 2007, "k-means++", section 2.2.
+    """
+    chosen = [int(torch.randint(len(samples), (), generator=draw))]
+    left = (samples - samples[chosen[0]]).square().sum(dim=1)
+    while len(chosen) < count:
+        odds = left.cpu() if float(left.sum()) > 0 else torch.ones(len(left))
+        chosen.append(int(torch.multinomial(odds, 1, generator=draw)))
+        new = (samples - samples[chosen[-1]]).square().sum(dim=1)
+        left = torch.minimum(left, new)
+    return samples[chosen].clone()
 
 
 def _refilled(centres: Tensor, samples: Tensor, own: Tensor, sizes: Tensor) -> Tensor:

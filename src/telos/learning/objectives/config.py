@@ -130,7 +130,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "visreg": {"regulariser": 3.0, "variance": 3.0, "mean": 3.0},
     "barlow": {"regulariser": 40.0},
     "mmcr": {"regulariser": 0.0},
-    "whitening": {"floor": 0.0},
     "infonce": {"temperature": 0.2},
 }
 """What differs from the fields' defaults; conversions stand in docs/losses.md."""

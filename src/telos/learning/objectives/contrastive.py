@@ -36,7 +36,7 @@ class Contrastive(Objective):
         groups = views.clips_of_predictions() if self.within_clip else None
         return {"prediction": infonce(predicted, target, self.temperature, groups)}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """1 - cosine: what the cross-entropy leaves when there are no negatives."""

@@ -36,7 +36,7 @@ class Cosine(Objective):
         error = misdirections(views.predicted, views.target.detach())
         return {"prediction": error.mean()}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """1 - cosine."""

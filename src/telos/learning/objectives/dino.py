@@ -52,7 +52,7 @@ class Dino(Objective):
             self.centre.lerp_(teacher.mean(dim=0).to(self.centre), 1 - self.kept)
         return {"prediction": error}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Kullback-Leibler divergence of the prediction's shares from the teacher's."""

@@ -60,7 +60,7 @@ class Discrete(Objective):
         """Nats of a patch."""
         return {"prediction": self._nats(views.predicted, views.pixels).mean()}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Nats of a picture, divided by its number of patches."""

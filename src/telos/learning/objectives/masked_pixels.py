@@ -37,7 +37,7 @@ class MaskedPixels(Objective):
         """The mean error."""
         return {"prediction": self._errors(views.predicted, views.pixels).mean()}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Mean squared error of each patch."""

@@ -36,7 +36,7 @@ class ManifoldCapacity(Objective):
             found["spread"] = view_spread(both)
         return found
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """1 - cosine."""

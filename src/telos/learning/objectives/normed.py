@@ -27,16 +27,16 @@ class NormedTargets(Objective):
     ) -> None:
         super().__init__({"prediction": config.prediction})
         self.target = target
-        self.errors: Callable[[Tensor, Tensor], Tensor] = (
+        self.distances: Callable[[Tensor, Tensor], Tensor] = (
             smooth_errors if target == "ema" else absolute_errors
         )
 
     def terms(self, views: Views, draw: torch.Generator) -> Mapping[str, Tensor]:
         """The mean error."""
-        return {"prediction": self.surprise(views.predicted, views.target).mean()}
+        return {"prediction": self.errors(views.predicted, views.target).mean()}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """The error over dimensions."""
-        return self.errors(predicted, normed(target))
+        return self.distances(predicted, normed(target))

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from telos.learning.objectives.views import Views
+from telos.learning.objectives.views import Views, full
 
 Target = Literal["online", "stopped", "ema", "frozen", "pixels"]
 """Where targets come from: the network that learns, with or without gradient; a teacher
@@ -39,16 +39,13 @@ class Objective(nn.Module, ABC):
         """Unweighted terms by name."""
 
     @abstractmethod
-    def surprise(
+    def errors(
         self,
         predicted: Float[Tensor, "M D"],
         target: Float[Tensor, "M D"],
         pixels: Float[Tensor, "M H W C"] | None = None,
     ) -> Float[Tensor, "M"]:
-        """The error of each prediction in this objective's own space.
-
-        Independent of what else is in the batch, once `eval()` was called.
-        """
+        """What `surprise` returns."""
 
     def forward(
         self, views: Views, draw: torch.Generator
@@ -60,12 +57,26 @@ class Objective(nn.Module, ABC):
             draw: Source of random directions; of the CPU.
         """
         with torch.autocast(views.predicted.device.type, enabled=False):
-            found = self.terms(views.full(), draw)
+            found = self.terms(views.in_full(), draw)
             loss = sum(
                 (self.weights[name] * value for name, value in found.items()),
                 views.predicted.new_zeros((), dtype=torch.float32),
             )
         return loss, {name: value.detach() for name, value in found.items()}
+
+    def surprise(
+        self,
+        predicted: Float[Tensor, "M D"],
+        target: Float[Tensor, "M D"],
+        pixels: Float[Tensor, "M H W C"] | None = None,
+    ) -> Float[Tensor, "M"]:
+        """The error of each prediction in this objective's own space.
+
+        Independent of what else is in the batch, once `eval()` was called.
+        """
+        with torch.autocast(predicted.device.type, enabled=False):
+            shown = None if pixels is None else full(pixels)
+            return self.errors(full(predicted), full(target), shown)
 
     def fit(self, frames: Float[Tensor, "F H W C"], draw: torch.Generator) -> None:
         """Learn what has to be known of pictures before training begins.

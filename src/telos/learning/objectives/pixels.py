@@ -48,7 +48,7 @@ class Pixels(Objective):
         """The error of pictures drawn from predictions."""
         return {"prediction": self._error(views.predicted, views.pixels).mean()}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Mean squared error over a picture, in units of the pixels' variance."""

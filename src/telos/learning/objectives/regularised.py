@@ -53,7 +53,7 @@ class Regularised(Objective):
             latents = group_residuals(latents, views.clips)
         return {"prediction": error, **self.regulariser(latents, draw)}
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Mean squared error over the (expanded) dimensions."""

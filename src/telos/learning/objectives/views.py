@@ -57,14 +57,14 @@ class Views:
         if rows is not None and len(rows) != count:
             raise ValueError(f"{name} has {len(rows)} rows; {count} were expected")
 
-    def full(self) -> Views:
+    def in_full(self) -> Views:
         """The same with halved precision undone; float64 stays float64."""
         return replace(
             self,
-            predicted=_full(self.predicted),
-            target=_full(self.target),
-            latents=_full(self.latents),
-            pixels=None if self.pixels is None else _full(self.pixels),
+            predicted=full(self.predicted),
+            target=full(self.target),
+            latents=full(self.latents),
+            pixels=None if self.pixels is None else full(self.pixels),
         )
 
     def clips_of_predictions(self) -> Tensor:
@@ -80,6 +80,7 @@ class Views:
         return self.predicted_clips
 
 
-def _full(values: Tensor) -> Tensor:
+def full(values: Tensor) -> Tensor:
+    """Halved precision undone; float64 stays float64."""
     halves = (torch.float16, torch.bfloat16)
     return values.float() if values.dtype in halves else values

@@ -25,7 +25,7 @@ FOLLOW = 0.05
 class Whitening(Objective):
     """Predictions and targets agree once both were made white.
 
-    Blind to scale, and to every linear map of the latents.
+    Blind to shifts and to the scale of each dimension.
 
     Args:
         config: Whose prediction weight, sub_batch, floor, expander and within_clip are
@@ -64,12 +64,11 @@ class Whitening(Objective):
 
     @torch.no_grad()
     def _follow(self, target: Tensor) -> None:
-        for own, new in zip(
-            (self.mean, self.covariance), moments_of(target), strict=True
-        ):
-            own.lerp_(new.to(own), FOLLOW)
+        mean, covariance = moments_of(target)
+        self.mean.lerp_(mean.to(self.mean), FOLLOW)
+        self.covariance.lerp_(covariance.to(self.mean), FOLLOW)
 
-    def surprise(
+    def errors(
         self, predicted: Tensor, target: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """1 - cosine after whitening with the statistics of the training."""
