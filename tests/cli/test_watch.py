@@ -13,7 +13,7 @@ from tests.learning.worlds import write_walks
 from telos.cli.main import INTERRUPTED, OK, USER_ERROR, main
 from telos.learning import watch as watching
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watchers import load_watcher
+from telos.learning.watched import load_watcher
 from telos.runs import Run
 
 FEW = ["--effort", "0.001", "--length", "8", "--clips", "8", "--device", "cpu"]
@@ -130,3 +130,19 @@ def test_bad_files_are_refused(clips: Path, tmp_path: Path, capsys) -> None:
     )
     other = write_squares(tmp_path / "other.h5", count=20)
     assert "has changed since" in refused(capsys, other, "--resume", out)
+
+
+def test_such_a_run_is_described_and_cannot_act(
+    clips: Path, tmp_path: Path, capsys
+) -> None:
+    out = tmp_path / "run"
+    answered(capsys, clips, "--out", out, *FEW, "--objective", "sigreg")
+    assert main(["info", str(out)]) == OK
+    said = " ".join(capsys.readouterr().out.split())
+    assert "predicts the next frame, taught by sigreg" in said
+    assert main(["evaluate", str(out)]) == USER_ERROR
+    assert "has learned by watching" in capsys.readouterr().err
+    masked = tmp_path / "masked"
+    answered(capsys, clips, "--out", masked, *FEW, "--masks", "future")
+    assert main(["info", str(masked)]) == OK
+    assert "hidden patches" in capsys.readouterr().out

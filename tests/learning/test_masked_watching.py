@@ -23,7 +23,7 @@ from telos.learning.masked_watched import MaskedWatched
 from telos.learning.objectives import OBJECTIVES, objective_config
 from telos.learning.watch import watch
 from telos.learning.watch_config import WatchConfig, check_watchable, fitted_watch
-from telos.learning.watchers import load_watcher, untrained_watched
+from telos.learning.watched import load_watcher, untrained_watched
 from telos.perception.masking import MaskConfig
 from telos.runs import Run
 

@@ -26,6 +26,7 @@ from telos.learning import watch as watching
 from telos.learning.loop import Interrupted
 from telos.learning.objectives import OBJECTIVES, objective_config
 from telos.learning.outcome import read_verdicts
+from telos.learning.taught import Watched, calibrate
 from telos.learning.watch import watch
 from telos.learning.watch_config import (
     WatchConfig,
@@ -34,8 +35,7 @@ from telos.learning.watch_config import (
     image_stream,
     watch_recipe,
 )
-from telos.learning.watched import Watched, calibrate
-from telos.learning.watchers import load_watcher, untrained_watched
+from telos.learning.watched import load_watcher, untrained_watched
 from telos.runs import Run
 from telos.runtime import Runtime
 from telos.types import Verdict
@@ -280,7 +280,7 @@ def test_a_trace_changes_nothing(watched) -> None:
 def test_many_clips_are_those_of_a_few_at_a_time(watched, monkeypatch) -> None:
     clips = square_clips(7)
     whole = watched.trace(clips)
-    monkeypatch.setattr("telos.learning.watched.CLIPS_AT_ONCE", 3)
+    monkeypatch.setattr("telos.learning.taught.CLIPS_AT_ONCE", 3)
     np.testing.assert_allclose(watched.trace(clips), whole, rtol=1e-4, atol=1e-6)
 
 

@@ -378,6 +378,21 @@ def test_the_state_of_an_objective_is_all_that_it_remembers() -> None:
         assert torch.equal(found.surprise(*pair), expected.surprise(*pair))
 
 
+def test_whitening_is_surprised_by_the_statistics_that_it_saw() -> None:
+    """Errors along what hardly varies weigh more, as they do while it learns."""
+    objective = built("whitening")
+    z = stretched()
+    for _ in range(100):
+        loss_of(objective, seen(z))
+    objective.eval()
+    expected = torch.cov(z.T)
+    torch.testing.assert_close(
+        objective.get_buffer("covariance"), expected, atol=0.02, rtol=0.02
+    )
+    still, lively = (z + 0.5 * torch.eye(D)[axis] for axis in (0, D - 1))
+    assert (objective.surprise(still, z) > objective.surprise(lively, z)).all()
+
+
 def test_a_centre_keeps_one_prototype_from_winning() -> None:
     """The control takes the centre away: shares stay those of the favourite."""
 

@@ -148,6 +148,11 @@ def _read(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and description of a run that an agent of this version can use."""
     tensors, description = Run.open(path).load_model()
+    if "watched" in description:
+        raise ValueError(
+            f"run {str(path)!r} has learned by watching what comes next, and cannot "
+            "act; give a run of `telos train`"
+        )
     if spec is not None:
         _require_same_world(path, description, spec)
     if not {"typical_change", "terrain"} <= set(description):

@@ -17,6 +17,8 @@ def describe_run(path: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     from telos.world_model import load_world_model
 
     tensors, description = Run.open(path).load_model()
+    if "watched" in description:
+        return _describe_watcher(path, description)
     model = load_world_model(tensors, description["world_model"])
     recorded = spec_from_json(description["spec"])
     facts: dict[str, Any] = {
@@ -36,6 +38,31 @@ def describe_run(path: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         "frame_skip": model.frame_skip,
     }
     return facts, _rows(facts)
+
+
+def _describe_watcher(
+    path: Path, description: dict[str, Any]
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The same of what `telos watch` has trained."""
+    told = description["watched"]
+    watcher, objective = told["watcher"], told["objective"]["kind"]
+    facts: dict[str, Any] = {
+        "run": str(path),
+        "world": description["config"]["world"],
+        "watches": {"name": watcher["stream"], "shape": watcher["shape"]},
+        "objective": objective,
+        "predicts": "hidden patches" if "masks" in watcher else "the next frame",
+        "action_dim": watcher["action_dim"],
+    }
+    shape = " x ".join(map(str, watcher["shape"]))
+    rows = [
+        ("run", facts["run"]),
+        ("world", facts["world"]),
+        ("watches", f"{watcher['stream']}: {shape}"),
+        ("predicts", f"{facts['predicts']}, taught by {objective}"),
+        ("actions", f"{watcher['action_dim']} number(s)"),
+    ]
+    return facts, rows
 
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:

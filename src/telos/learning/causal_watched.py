@@ -13,7 +13,7 @@ from torch import Tensor
 from telos.learning.distributed import ALONE, Team
 from telos.learning.objectives import ObjectiveConfig
 from telos.learning.sight import Sight
-from telos.learning.watched import Watched
+from telos.learning.taught import Watched
 from telos.types import Window
 from telos.world_model.watcher import Watcher
 

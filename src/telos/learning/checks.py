@@ -30,7 +30,8 @@ def check_trainable(config: TrainConfig, spec: WorldSpec, lengths: np.ndarray) -
     if spec.action_dim == 0:
         raise ValueError(
             f"the recording {spec.id!r} has no actions, and a world model learns what "
-            "actions do; put a table of actions beside each video and import it again"
+            "actions do; put a table of actions beside each video and import it again, "
+            "or learn by watching alone: telos watch"
         )
     # The codec knows every choice: a config that it would not read back is wrong.
     from_dict(TrainConfig, to_dict(config))

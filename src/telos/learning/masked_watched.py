@@ -9,7 +9,7 @@ from torch import Tensor
 from telos.learning.distributed import ALONE, Team
 from telos.learning.objectives import ObjectiveConfig
 from telos.learning.sight import Sight
-from telos.learning.watched import Watched
+from telos.learning.taught import Watched
 from telos.perception.clip_tokens import chosen
 from telos.perception.masking import sample_masks
 from telos.types import Window

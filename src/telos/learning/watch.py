@@ -23,9 +23,9 @@ from telos.learning.distributed import ALONE, Team
 from telos.learning.loop import Loop, Progress, restore_modules
 from telos.learning.outcome import save_verdict
 from telos.learning.sight import skill
+from telos.learning.taught import Watched, calibrate
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watched import Watched, calibrate
-from telos.learning.watchers import load_watcher, untrained_watched
+from telos.learning.watched import load_watcher, untrained_watched
 from telos.learning.watching import WatchingPhase
 from telos.runs import Interrupt, Run, sole_writer
 from telos.runtime import Runtime, return_freed_memory

@@ -12,7 +12,7 @@ from telos.envs.world import WorldSpec
 from telos.learning.config import OptimiserConfig
 from telos.learning.distributed import Team
 from telos.learning.objectives import ObjectiveConfig
-from telos.learning.watchers import untrained_watched
+from telos.learning.watched import untrained_watched
 from telos.perception.backbone import BackboneKind
 from telos.perception.masking import MaskConfig, sample_masks
 from telos.world_model.masked_watcher import (

@@ -11,8 +11,8 @@ from telos.data.prefetch import Batches
 from telos.learning import loop as loops
 from telos.learning.distributed import ALONE, Team
 from telos.learning.sight import Sight, measured
+from telos.learning.taught import Watched
 from telos.learning.watch_config import WatchConfig
-from telos.learning.watched import Watched
 
 
 class WatchingPhase:

@@ -161,6 +161,11 @@ class MaskedWatcher(nn.Module):
         return self.encoder.clip.grid
 
     @property
+    def memory(self) -> int:
+        """The most frames that can be seen before one that is predicted."""
+        return self.config.frames - 1
+
+    @property
     def picture(self) -> tuple[int, int, int]:
         """(p, p, tubelet * C) of a patch."""
         clip = self.encoder.clip
