@@ -11,7 +11,7 @@ RADII = (0.06, 0.085)
 FINEST = 1 / 32
 """Side of a pixel of the smaller image; borders of screens are multiples of it."""
 WAVES = 5
-WAVE_HEIGHT = 26.0
+WAVE_HEIGHT = 12.0
 """Largest amplitude of one wave of a texture, of 255."""
 
 
