@@ -113,6 +113,13 @@ _INTUITIVE_PHYSICS = WorldEntry(
     factory="telos.envs.scenes.world:IntuitivePhysics",
     success="none: surprise is measured with quadruplets",
 )
+_MOVING_DIGITS = WorldEntry(
+    id="moving-digits",
+    aliases=(),
+    summary="handwritten digits that bounce, to watch; no actions, 32 x 32 pixels",
+    factory="telos.envs.moving_digits:MovingDigits",
+    success="none: probes are measured on labels",
+)
 _GYMNASIUM = WorldEntry(
     id="gym:<id>",
     aliases=(),
@@ -132,6 +139,7 @@ _OWN = (
     _CUBE,
     _PUSH_T,
     _INTUITIVE_PHYSICS,
+    _MOVING_DIGITS,
 )
 
 

@@ -11,7 +11,7 @@ RADII = (0.06, 0.085)
 FINEST = 1 / 32
 """Side of a pixel of the smaller image; borders of screens are multiples of it."""
 WAVES = 5
-WAVE_HEIGHT = 26.0
+WAVE_HEIGHT = 12.0
 """Largest amplitude of one wave of a texture, of 255."""
 
 
@@ -119,8 +119,9 @@ class Dice:
 
     def _muted(self, low: int, high: int) -> tuple[int, int, int]:
         """A grey with a tinge."""
-        red, green, blue = self.rng.integers(-8, 9, 3) + self.rng.integers(low, high)
-        return int(red), int(green), int(blue)
+        grey, *tinge = self.rng.integers((low, -8, -8, -8), (high, 9, 9, 9)).tolist()
+        red, green, blue = (grey + part for part in tinge)
+        return red, green, blue
 
 
 def floor_to(value: float, step: float = FINEST) -> float:

@@ -64,7 +64,9 @@ def body_cover(
     square = SQUARE * radius - np.maximum(across, np.abs(dy))
     rise, norm = HIGH - LOW, float(np.hypot(HIGH - LOW, WIDE))
     slope = (WIDE * (HIGH * radius - dy) - rise * across) / norm
-    triangle = np.minimum(dy - LOW * radius, slope)
+    # Two edges that meet at a sharp angle would reach further than half a pixel.
+    frame = radius - np.maximum(across, np.abs(dy))
+    triangle = np.minimum(np.minimum(dy - LOW * radius, slope), frame)
     inside = np.where(shape == 0, disc, np.where(shape == 1, square, triangle))
     return np.clip(0.5 + inside, 0.0, 1.0)
 

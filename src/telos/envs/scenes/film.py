@@ -142,7 +142,7 @@ def _stamp(
     across = places[..., 0] * size - 0.5
     down = (1 - places[..., 1]) * size - 0.5
     reach = radii.max() * size + 0.5
-    window = np.arange(int(np.ceil(2 * reach)) + 1)
+    window = np.arange(int(np.ceil(2 * reach)) + 2)
     columns = np.floor(across - reach).astype(int)[..., None] + window
     rows = np.floor(down - reach).astype(int)[..., None] + window
     cover = body_cover(

@@ -43,6 +43,10 @@ class _Mover:
             self.vy -= GRAVITY * time
 
 
+Event = tuple[float, str, tuple[_Mover, ...]]
+"""Time from now, what happens, to whom."""
+
+
 class Motion:
     """Bodies among furniture, from one event to the next."""
 
@@ -59,19 +63,18 @@ class Motion:
         ]
         for mover in self._movers:
             mover.carried = mover.vy <= 0 and self._stands(mover)
+        self._next = self._look_ahead()
 
     def wait(self, time: float) -> None:
         """Advance by a time in frames, through all events on the way."""
-        while True:
-            events = sorted(self._events(), key=lambda event: event[0])
-            due, kind, who = events[0] if events else (NEVER, "", ())
-            step = min(due, time)
-            for mover in self._movers:
-                mover.wait(step)
-            if due > time:
-                return
-            time -= step
+        due, kind, who = self._next
+        while due <= time:
+            self._pass(due)
             self._happens(kind, who)
+            time -= due
+            due, kind, who = self._look_ahead()
+        self._pass(time)
+        self._next = due - time, kind, who
 
     def state(self) -> list[tuple[float, float, float, float]]:
         """x, y, vx, vy of every body."""
@@ -88,8 +91,17 @@ class Motion:
             and shelf.left <= mover.x <= shelf.right
         )
 
-    def _events(self) -> Iterator[tuple[float, str, tuple[_Mover, ...]]]:
-        """What comes next to each, as (time from now, what, to whom)."""
+    def _pass(self, time: float) -> None:
+        for mover in self._movers:
+            mover.wait(time)
+
+    def _look_ahead(self) -> Event:
+        """What happens first."""
+        never: Event = NEVER, "", ()
+        return min(self._events(), key=lambda event: event[0], default=never)
+
+    def _events(self) -> Iterator[Event]:
+        """What comes next to each."""
         for index, mover in enumerate(self._movers):
             if not mover.carried:
                 yield self._landing(mover), "lands", (mover,)

@@ -31,6 +31,8 @@ STATE_NAMES = (
 """``wall``, ``shelf``, ``screen`` and ``present`` are 1 where there is one; ``visible``
 is the share of a body's bounding box in the image and not behind a screen."""
 
+_COLUMN = {name: column for column, name in enumerate(STATE_NAMES)}
+
 
 def states_of(scene: Scene, path: np.ndarray) -> np.ndarray:
     """(T, K) float32 numbers named ``STATE_NAMES``; 0 for what is not there."""
@@ -38,15 +40,18 @@ def states_of(scene: Scene, path: np.ndarray) -> np.ndarray:
     columns: dict[str, float | np.ndarray] = {"radius": scene.radius}
     for index, body in enumerate(scene.bodies):
         places = path[:, index, :2]
-        seen = shares_in_image(scene, places) - shares_hidden(scene, places, frames)
+        inside = shares_in_image(scene.radius, places)
+        seen = inside - shares_hidden(scene.screens, scene.radius, places, frames)
         red, green, blue = (value / 255 for value in body.colour)
         values = (1.0, *path[:, index].T, np.maximum(seen, 0), body.shape)
         values += (red, green, blue, body.lane)
         names = (f"{name}{index}" for name in (*PER_BODY, "lane"))
         columns |= dict(zip(names, values, strict=True))
     columns |= _furniture(scene, frames)
-    rows = [np.broadcast_to(columns.get(name, 0.0), len(path)) for name in STATE_NAMES]
-    return np.stack(rows, axis=1).astype(np.float32)
+    states = np.zeros((len(path), len(STATE_NAMES)), np.float32)
+    for name, values in columns.items():
+        states[:, _COLUMN[name]] = values
+    return states
 
 
 def _furniture(scene: Scene, frames: np.ndarray) -> dict[str, float | np.ndarray]:

@@ -14,13 +14,12 @@ import numpy as np
 from telos.envs.scenes.conditions import MAX_BODIES
 from telos.envs.scenes.laws import ENTERED, GLIMPSE, shares_hidden, shares_in_image
 from telos.envs.scenes.motion import Motion
-from telos.envs.scenes.scene import Body, Look, Scene, Screen, Shelf, Wall
+from telos.envs.scenes.scene import Body, Screen, Shelf, Wall
 from telos.envs.scenes.states import STATE_NAMES
 
 ROUNDING = 1e-3
 """Differences below it are those of single precision."""
 Row = Mapping[str, float]
-_NO_LOOK = Look(backdrop=(0,) * 3, floor=(0,) * 3, furniture=(0,) * 3, screen=(0,) * 3)
 
 
 def track(states: np.ndarray) -> np.ndarray:
@@ -85,18 +84,14 @@ class _Tracker:
     def _shows(self, row: Row, body: Body) -> float:
         """Share of a body that should show."""
         screens = (_screen(row),) if row["screen"] else ()
-        scene = Scene(
-            bodies=(body,), radius=self.radius, look=_NO_LOOK, screens=screens
-        )
         place = np.array([[body.x, body.y]])
-        seen = shares_in_image(scene, place) - shares_hidden(scene, place, np.zeros(1))
-        return float(seen[0])
+        hidden = shares_hidden(screens, self.radius, place, np.zeros(1))
+        return float((shares_in_image(self.radius, place) - hidden)[0])
 
     def _comes_in(self, body: Body) -> bool:
         """Whether most of a body was outside the image one frame ago."""
         before = np.array([[body.x - body.vx, body.y - body.vy]])
-        scene = Scene(bodies=(body,), radius=self.radius, look=_NO_LOOK)
-        return bool(shares_in_image(scene, before)[0] <= ENTERED)
+        return bool(shares_in_image(self.radius, before)[0] <= ENTERED)
 
     def _look_around(self, row: Row) -> None:
         """Believe of the furniture what shows of it."""
@@ -121,6 +116,9 @@ def _body(row: Row, index: int) -> Body:
     def part(name: str) -> float:
         return row[f"{name}{index}"]
 
+    def byte(name: str) -> int:
+        return round(255 * part(name))
+
     return Body(
         x=part("x"),
         y=part("y"),
@@ -128,7 +126,7 @@ def _body(row: Row, index: int) -> Body:
         vy=part("vy"),
         lane=part("lane"),
         shape=int(part("shape")),
-        colour=tuple(round(255 * part(c)) for c in ("red", "green", "blue")),
+        colour=(byte("red"), byte("green"), byte("blue")),
     )
 
 

@@ -47,5 +47,5 @@ def _times(dice: Dice, hidden: int) -> tuple[Scene, Scene]:
     late = replace(body, x=start - speed * apart)
     screen = standing(dice, left, right, by=early - half)
     scene = Scene(bodies=(body,), radius=radius, look=dice.look(), screens=(screen,))
-    scenes = scene, replace(scene, bodies=(late,))
-    return scenes if dice.coin() else scenes[::-1]
+    other = replace(scene, bodies=(late,))
+    return (scene, other) if dice.coin() else (other, scene)

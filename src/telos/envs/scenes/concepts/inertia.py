@@ -42,5 +42,5 @@ def _speeds(dice: Dice, hidden: int) -> tuple[Scene, Scene]:
     slower = replace(body, x=centre - slow * middle, vx=slow)
     screen = standing(dice, left, right, by=middle - half)
     scene = Scene(bodies=(body,), radius=radius, look=dice.look(), screens=(screen,))
-    scenes = scene, replace(scene, bodies=(slower,))
-    return scenes if dice.coin() else scenes[::-1]
+    other = replace(scene, bodies=(slower,))
+    return (scene, other) if dice.coin() else (other, scene)
