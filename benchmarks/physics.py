@@ -94,8 +94,10 @@ def main() -> None:
     for part in asked.parts:
         if part == "write":
             rows = rows_of(plan.work / "measures", plan.rungs)
-            name = "physics-tiny" if asked.tiny else "physics"
-            print(write_result(name, time.monotonic() - began, rows))
+            if asked.tiny:
+                print(*(f"{row['name']}: {row['value']}" for row in rows), sep="\n")
+            else:
+                print(write_result("physics", time.monotonic() - began, rows))
         else:
             DOING[part](plan)
 
@@ -151,7 +153,7 @@ def trainings(plan: Plan) -> None:
 
 
 def measures(plan: Plan) -> None:
-    """Every watcher on every rung and concept, with the memory that validation chose."""
+    """Every watcher on every rung and concept; validation chose its memory."""
     for corpus, objective, seed in _models(plan):
         run = _run(plan, corpus, objective, seed)
         watched = load_watcher(run)

@@ -1,4 +1,4 @@
-"""What `physics.py` looks with, and at: controls, and quadruplets that are drawn once."""
+"""What `physics.py` looks with, and at: controls, and quadruplets drawn once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ from telos.evaluation.surprise.controls import (
     ShuffledContext,
     block_pixels,
 )
-from telos.learning.watched import Watched, calibrate, untrained_watched
+from telos.learning.taught import Watched, calibrate
+from telos.learning.watched import untrained_watched
+from telos.world_model.watcher import Watcher
 
 SHIPPED = (
     "tracker",
@@ -109,9 +111,7 @@ def trained_memory(
 
 def untrained(watched: Watched, data: Path, seed: int) -> Watched:
     """The same networks as they begin, with statistics of the frames that are shown."""
-    blank = untrained_watched(
-        watched.watcher.config, watched.objective_config, seed=1000 + seed
-    )
+    blank = untrained_watched(watched.watcher.config, watched.taught, seed=1000 + seed)
     frames = torch.from_numpy(blank.watcher.reduced(usual(data)[:64]))
     calibrate(blank.watcher.encoder, [frames])
     return blank.eval().requires_grad_(False)
@@ -160,6 +160,7 @@ def control(name: str, watched: Watched, data: Path, seed: int) -> Watching | Tr
 @torch.no_grad()
 def encoded(watched: Watched, frames: np.ndarray) -> np.ndarray:
     """(N, D) latents of single frames: the encoder without its predictor."""
+    assert isinstance(watched.watcher, Watcher)
     parts = []
     for start in range(0, len(frames), 1024):
         reduced = watched.watcher.reduced(frames[start : start + 1024, None])

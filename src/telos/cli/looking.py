@@ -77,12 +77,14 @@ def _trained(model: str, window: int | None, device: str) -> Looking:
     from telos.config import load_json
     from telos.evaluation.surprise import Windows
     from telos.learning.watched import load_watcher
+    from telos.world_model.watcher_config import WatcherConfig
 
     watched = load_watcher(model, device)
-    height, width, colours = watched.watcher.config.shape
+    config = watched.watcher.config
+    height, width, colours = config.shape
     if colours != 3:
         raise ValueError(f"{model} watches {colours} channels, a video has 3")
-    if watched.watcher.config.action_dim:
+    if isinstance(config, WatcherConfig) and config.action_dim:
         raise ValueError(
             f"{model} is told actions, and a video has none; train with --no-actions"
         )
