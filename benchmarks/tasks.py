@@ -12,6 +12,7 @@ in benchmarks/scratch/tasks and goes on where it stopped; writes results/tasks.j
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,17 @@ class Task:
     """The best published success that we know of, by a protocol that is not ours."""
 
 
+Ends = tuple[int | list[int], int | list[int]]
+"""Darkest and brightest of a colour, RGB or all three alike."""
+
+
+def looks(floor: Ends, agent: Ends) -> str:
+    """The option that draws colours and the agent's size anew for every episode."""
+    ends = {"floor_colour": floor, "agent_colour": agent, "agent_size": (0.7, 1.4)}
+    ranges = {name: {"low": low, "high": high} for name, (low, high) in ends.items()}
+    return f"factors={json.dumps(ranges, separators=(',', ':'))}"
+
+
 TASKS: Mapping[str, Task] = {
     "two rooms": Task(
         world="two-rooms",
@@ -55,6 +67,16 @@ TASKS: Mapping[str, Task] = {
         steps=300,
         learn=(),
     ),
+    "two rooms varied looks": Task(
+        world="two-rooms",
+        protocol="rooms-random",
+        shifted="rooms-random-shifted",
+        episodes=660,
+        steps=300,
+        record=(looks(floor=(160, 255), agent=([0, 0, 0], [225, 110, 225])),),
+        learn=(),
+        effort=4.0,
+    ),
     "umaze": Task(
         world="point-maze",
         protocol="umaze",
@@ -63,6 +85,18 @@ TASKS: Mapping[str, Task] = {
         steps=100,
         record=("action_repeat=5",),
         anchor=0.987,
+    ),
+    "umaze varied looks": Task(
+        world="point-maze",
+        protocol="umaze",
+        shifted="umaze-shifted",
+        episodes=400,
+        steps=100,
+        record=(
+            "action_repeat=5",
+            looks(floor=(20, 90), agent=([60, 130, 30], [220, 230, 110])),
+        ),
+        effort=1.3,
     ),
     "medium maze": Task(
         world="point-maze",

@@ -4,7 +4,6 @@ import torch
 from tests.actor.worlds import Point, generators, goal
 
 from telos.actor import ICEM, Follow, Habit, ICEMConfig, SearchConfig
-from telos.actor.habit import build_habit
 
 B, H = 3, 6
 CONFIG = ICEMConfig(horizon=H, action_dim=2, samples=16, iterations=2)
@@ -53,7 +52,7 @@ def test_without_a_plan_to_follow_it_rests() -> None:
 
 def test_a_description_rebuilds_it() -> None:
     network = habit()
-    again = build_habit(network.description())
+    again = Habit(**network.description())
     again.load_state_dict(network.state_dict())
     latent, wanted = torch.randn(5, 2), torch.randn(5, 2)
     assert torch.equal(network.act(latent, wanted), again.act(latent, wanted))

@@ -12,11 +12,12 @@ from telos.perception import BackboneConfig, ObservationEncoder, build_backbone
 from telos.perception.conv import ConvEncoder
 from telos.perception.keypoints import KeypointEncoder
 from telos.perception.observation import with_history
+from telos.perception.patch_conv import PatchConvEncoder
 from telos.perception.vector import VectorEncoder
 from telos.perception.vit import ViTEncoder
 from telos.perception.vit_tokens import ViTTokenEncoder
 
-KINDS = ("keypoints", "conv", "vit", "vit-tokens")
+KINDS = ("keypoints", "conv", "patch-conv", "vit", "vit-tokens")
 
 
 def config(kind: str) -> BackboneConfig:
@@ -63,12 +64,13 @@ def test_unknown_names_list_the_choices() -> None:
     ("maker", "message"),
     [
         (ConvEncoder, "conv backbone .* 20 x 20.*multiples of 8"),
+        (PatchConvEncoder, "patch-conv backbone .* 20 x 20.*multiples of 8"),
         (ViTEncoder, "patches of 8 do not tile"),
         (ViTTokenEncoder, "patches of 8 do not tile"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(maker: type, message: str) -> None:
-    options = {} if maker is ConvEncoder else {"patch": 8}
+    options = {} if "conv" in message else {"patch": 8}
     with pytest.raises(ValueError, match=message):
         maker((20, 20, 3), **options)
     with pytest.raises(ValueError, match="even sides"):

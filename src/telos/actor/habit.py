@@ -12,7 +12,6 @@ via Iterated Supervised Learning" (1912.06088), for goals in hindsight; Bishop 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -122,8 +121,3 @@ class Habit(nn.Module):
             now = ahead.states[:, 0, 0, -1]
             done.append(action)
         return torch.stack(done, dim=1)
-
-
-def build_habit(description: Mapping[str, Any]) -> Habit:
-    """The untrained network of a description."""
-    return Habit(**description)

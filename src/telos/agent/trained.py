@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from telos.actor import RouteSearch, Waypoints
-from telos.actor.habit import Habit, build_habit
+from telos.actor.habit import Habit
 from telos.agent.agent import Agent
 from telos.agent.calibrated import WithinCalibration, load_calibrated
 from telos.agent.planners import Deliberation, make_planner
@@ -270,7 +270,7 @@ def _load_habit(
     """What is usually done; None where it is not asked for, or was not learned."""
     if not settings.habit or description is None:
         return None
-    habit = build_habit(description)
+    habit = Habit(**description)
     habit.load_state_dict(_below("habit/", tensors))
     return laid_out(habit.to(device).eval().requires_grad_(False))
 

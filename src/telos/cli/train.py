@@ -57,9 +57,9 @@ class Command:
     effort: float = 1.0
     """Multiplies the steps of every phase."""
     backbone: str = "keypoints"
-    """Network that looks at images: keypoints, conv, vit, vit-tokens (a state of patch
-    tokens, for the predictor tokens), or frozen (pretrained, with keypoints over its
-    features)."""
+    """Network that looks at images: keypoints, conv, patch-conv, vit, vit-tokens (a
+    state of patch tokens, for the predictor tokens), or frozen (pretrained, with
+    keypoints over its features)."""
     weights: str = ""
     """Of a frozen network: a folder, or owner/name of the Hugging Face Hub, for example
     facebook/dinov2-small (needs telos[pretrained])."""

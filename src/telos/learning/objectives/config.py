@@ -66,7 +66,8 @@ class ObjectiveConfig:
     """Weight of the batch mean being zero (visreg)."""
     within_clip: bool = False
     """Statistics of what is left when a clip's mean is taken away: what is constant in
-    a clip then satisfies nothing. For infonce: negatives of the same clip alone."""
+    a clip then satisfies nothing, as far as they see scale (docs/losses.md). For
+    infonce: negatives of the same clip alone."""
     expander_width: int = 0
     """Width of the network that latents are seen through; 0 for none."""
     expander_depth: int = 2
