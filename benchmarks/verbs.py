@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,14 @@ def telos(*order: str) -> None:
     subprocess.run([sys.executable, "-m", "telos", *order], check=True)
 
 
+def cpu_seconds(*order: str) -> float:
+    """Run a verb; CPU seconds that it and its threads took."""
+    began = resource.getrusage(resource.RUSAGE_CHILDREN)
+    telos(*order)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (ended.ru_utime - began.ru_utime) + (ended.ru_stime - began.ru_stime)
+
+
 def collect(world: str, path: Path, episodes: int, steps: int, *options: str) -> Path:
     """Record episodes; an interrupted recording goes on."""
     order = ["collect", world, "--out", str(path), "--resume", *options]
@@ -27,12 +36,21 @@ def collect(world: str, path: Path, episodes: int, steps: int, *options: str) ->
 
 def learn(data: Path, run: Path, *options: str) -> Path:
     """Train; an interrupted training goes on, a finished one is kept."""
+    return _trained("train", data, run, *options)
+
+
+def watch(data: Path, run: Path, *options: str) -> Path:
+    """Train a watcher; otherwise as `learn`."""
+    return _trained("watch", data, run, *options)
+
+
+def _trained(verb: str, data: Path, run: Path, *options: str) -> Path:
     if (run / "model.safetensors").exists():
         return run
     if (run / "config.json").exists():
-        telos("train", "--resume", str(run))
+        telos(verb, "--resume", str(run))
     else:
-        telos("train", str(data), "--out", str(run), *options)
+        telos(verb, str(data), "--out", str(run), *options)
     return run
 
 

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from telos.learning.diagnostics import effective_rank, judge, measure, within_share
+from telos.learning.diagnostics import judge, measure, within_share
+from telos.learning.spectra import effective_rank
 
 EPISODES, FRAMES, DIMS = 40, 10, 16
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from telos.learning.diagnostics import effective_rank
 from telos.learning.losses import (
     InverseDynamics,
     covariance,
@@ -20,6 +19,7 @@ from telos.learning.losses import (
     variance,
 )
 from telos.learning.representation import within_groups
+from telos.learning.spectra import effective_rank
 
 
 def sample(*shape: int, seed: int = 0, scale: float = 1.0) -> torch.Tensor:

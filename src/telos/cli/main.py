@@ -33,6 +33,8 @@ VERBS = {
     "evaluate": "measure a run by a protocol, with floors and intervals",
     "attribute": "say which link of a run's agent is the weakest",
     "report": "turn run folders into one self-contained HTML page",
+    "surprise": "mark in a video what a watcher did not expect",
+    "diagnose": "say whether embeddings have collapsed, and how one knows",
     "push": "publish a run with its model card, to a folder or the hub",
     "pull": "fetch a published run, every name, size and digest checked",
     "export-model": "turn a run into a file that torch alone can run",

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from telos.learning.spectra import effective_rank, share_within
 from telos.types import Verdict
 
 DEAD_STD = 1e-2
@@ -23,21 +24,10 @@ SLOW_SHARE = 0.05
 """Within-episode share of variance under which only the layout is encoded."""
 
 
-def effective_rank(z: Float[Tensor, "N D"]) -> float:
-    """RankMe: exponential of the entropy of normalised singular values.
-
-    Blind to scale: read it beside the standard deviations.
-    """
-    singular = torch.linalg.svdvals(z - z.mean(dim=0))
-    share = singular / singular.sum().clamp_min(1e-12) + 1e-7
-    return float(torch.exp(-(share * share.log()).sum()))
-
-
 def within_share(z: Float[Tensor, "E T D"]) -> float:
     """Share of the total variance that lies within episodes."""
-    within = (z - z.mean(dim=1, keepdim=True)).square().mean()
-    total = (z - z.mean(dim=(0, 1), keepdim=True)).square().mean()
-    return float(within / total.clamp_min(1e-12))
+    episodes = torch.arange(len(z), device=z.device).repeat_interleave(z.shape[1])
+    return share_within(z.flatten(0, 1), episodes)
 
 
 def measure(
@@ -74,27 +64,31 @@ def _beside_context(latents: Tensor, state_dim: int, tokens: int) -> Tensor:
 
 
 def judge(evidence: Mapping[str, float]) -> Verdict:
-    """The first alarm that the evidence raises, worst first."""
+    """The first alarm that the evidence raises, worst first.
+
+    ``within_share`` and ``prediction_skill`` may be missing, where nothing is known of
+    episodes or of a predictor: they then raise no alarm.
+    """
     rank, dims = evidence["effective_rank"], evidence["dimensions"]
+    within, skill = evidence.get("within_share"), evidence.get("prediction_skill")
     if evidence["dead"] > 0.95:
         name, text = "complete", "every input is encoded as nearly the same point"
-    elif evidence["within_share"] < SLOW_SHARE:
-        share = 100 * evidence["within_share"]
+    elif within is not None and within < SLOW_SHARE:
         name = "slow-feature"
-        text = f"only {share:.1f} % of the state's variance lies within episodes: the "
-        text += "encoder sees the layout and not what moves"
+        text = f"only {100 * within:.1f} % of the state's variance lies within "
+        text += "episodes: the encoder sees the layout and not what moves"
     elif rank < LOW_RANK * dims:
         name = "dimensional"
         text = f"effective rank {rank:.0f} of {dims:.0f}: most dimensions repeat others"
-    elif evidence["dead"] > 0.05 or evidence["prediction_skill"] <= 0:
+    elif evidence["dead"] > 0.05 or (skill is not None and skill <= 0):
         name = "partial"
-        text = f"{100 * evidence['dead']:.0f} % of dimensions are dead, prediction "
-        text += f"skill {evidence['prediction_skill']:.2f} against no change"
+        text = f"{100 * evidence['dead']:.0f} % of dimensions are dead"
+        if skill is not None:
+            text += f", prediction skill {skill:.2f} against no change"
     else:
-        name = "ok"
-        text = f"effective rank {rank:.0f} of {dims:.0f}, "
-        text += (
-            f"{100 * evidence['within_share']:.0f} % of the state's variance within "
-        )
-        text += f"episodes, prediction skill {evidence['prediction_skill']:.2f}"
+        name, text = "ok", f"effective rank {rank:.0f} of {dims:.0f}"
+        if within is not None:
+            text += f", {100 * within:.0f} % of the state's variance within episodes"
+        if skill is not None:
+            text += f", prediction skill {skill:.2f}"
     return Verdict(name=name, text=text, evidence=evidence)

@@ -67,6 +67,7 @@ def line_chart(
     x_name: str,
     log: bool = False,
     reference: float | None = None,
+    width: float = WIDTH,
 ) -> str:
     """Curves over a common axis, labelled at their ends, with hover values.
 
@@ -76,6 +77,7 @@ def line_chart(
         x_name: Name of the x axis, unit included.
         log: Logarithmic y axis; all values must be positive.
         reference: A horizontal line worth comparing with, such as a skill of 0.
+        width: Of the chart in its own units; more than `WIDTH` fills the page.
     """
     values = [v for line in lines for v in line.finite()]
     if reference is not None:
@@ -83,13 +85,13 @@ def line_chart(
     low, high = domain(values, log=log)
     names = [_short(line.name) for line in lines] if len(lines) > 1 else []
     right = 10 + LETTER * max((len(n) for n in names), default=5)
-    x = _x_scale([px for line in lines for px in line.x], WIDTH - right)
+    x = _x_scale([px for line in lines for px in line.x], width - right)
     y = Scale(low=low, high=high, start=HEIGHT - BOTTOM, end=TOP, log=log)
     parts = [*_axes(x, y, x_name), *_reference(reference, x, y)]
     for index, line in enumerate(lines):
         parts += [_band(line, index, x, y), *_curve(line, index, x, y)]
     parts += _end_labels(lines, x, y)
-    return _svg(parts, label, hover=_hover(lines, x, y))
+    return _svg(parts, label, hover=_hover(lines, x, y), width=width)
 
 
 def _x_scale(values: Sequence[float], end: float) -> Scale:
@@ -100,12 +102,14 @@ def _x_scale(values: Sequence[float], end: float) -> Scale:
     return Scale(low=low, high=max(high, low + 1e-9), start=LEFT, end=end, whole=whole)
 
 
-def _svg(parts: Sequence[str], label: str, hover: str | None = None) -> str:
+def _svg(
+    parts: Sequence[str], label: str, hover: str | None = None, width: float = WIDTH
+) -> str:
     return tag(
         "svg",
         *parts,
-        class_="chart",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        class_="chart" if width == WIDTH else "chart wide",
+        viewBox=f"0 0 {width:g} {HEIGHT}",
         role="img",
         aria_label=label,
         data_hover=hover,

@@ -235,14 +235,21 @@ def _row(caption: str, shots: Sequence[Shot]) -> Row:
 
 
 def _tile(shot: Shot) -> Tile:
-    image = _smaller(shot.image)
+    source, wide, tall = picture_source(shot.image)
     return Tile(
-        source=f"data:image/png;base64,{png(np.ascontiguousarray(image))}",
+        source=source,
         name=f"episode {shot.episode}, frame {shot.frame}",
         label=f"{shot.episode} : {shot.frame}",
-        wide=image.shape[1],
-        tall=image.shape[0],
+        wide=wide,
+        tall=tall,
     )
+
+
+def picture_source(image: np.ndarray) -> tuple[str, int, int]:
+    """Data address, width and height of a (H, W, 3) uint8 picture, made smaller."""
+    image = _smaller(image)
+    address = f"data:image/png;base64,{png(np.ascontiguousarray(image))}"
+    return address, image.shape[1], image.shape[0]
 
 
 def _smaller(image: np.ndarray) -> np.ndarray:
