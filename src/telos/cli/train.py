@@ -11,6 +11,15 @@ import tyro
 from telos.cli.bars import phase_bars
 from telos.cli.common import CommonOptions
 from telos.cli.episodes import unchanged
+from telos.cli.training import (
+    agreed,
+    foretold,
+    refuse_teams,
+    resumable,
+    say_lines,
+    verdict_lines,
+    verdicts_of,
+)
 from telos.config import Size
 
 if TYPE_CHECKING:
@@ -122,12 +131,14 @@ def run(command: Command) -> dict[str, Any] | None:
 
 
 def _train(command: Command, runtime: Runtime, team: Team) -> Run:
-    from telos.learning.loop import Interrupted
+    from telos.learning.config import TrainConfig
     from telos.learning.reading import choose_reading
     from telos.learning.training import train
     from telos.runtime import local_processes
 
-    folder, config, file = _agreed(command, team)
+    folder, config, file = agreed(
+        lambda: _resolve(command, team), TrainConfig, command.data, team
+    )
     reading = choose_reading(
         config.model,
         file.spec,
@@ -141,7 +152,7 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
             say(reason)
         if command.tensorboard and team.leads:
             folder.mirror_to_tensorboard()
-        try:
+        with resumable(folder, "train", team, say):
             train(
                 folder,
                 config,
@@ -153,9 +164,6 @@ def _train(command: Command, runtime: Runtime, team: Team) -> Run:
                 listen=listen,
                 say=say,
             )
-        except Interrupted as stop:
-            say(f"{stop}. Go on with: {team.launcher} train --resume {folder.path}")
-            raise KeyboardInterrupt from None
     return folder
 
 
@@ -202,19 +210,6 @@ def config_of(command: Command, file: EpisodeFile) -> TrainConfig:
     return adapted(config, file.spec)
 
 
-def _agreed(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFile]:
-    """What all processes work on; the leading one alone makes or checks it."""
-    from telos.data.store import EpisodeFile
-    from telos.learning.config import TrainConfig
-    from telos.runs import Run
-
-    if team.size == 1:
-        return _resolve(command, team)
-    folder = Run.open(team.led(lambda: _resolve(command, team)[0].path))
-    config = folder.config(TrainConfig)
-    return folder, config, EpisodeFile(command.data or Path(config.data))
-
-
 def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFile]:
     """Run folder, configuration and episodes, of a new training or a resumed one."""
     from telos.data.store import EpisodeFile
@@ -245,8 +240,7 @@ def _resolve(command: Command, team: Team) -> tuple[Run, TrainConfig, EpisodeFil
 def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
     from telos.learning.dry_run import dry_run
 
-    if team.size > 1:
-        raise ValueError("a dry run needs one process; start it without torchrun")
+    refuse_teams(team)
     folder, config, file = _resolve(command, team)
     plan = dry_run(
         config,
@@ -256,37 +250,28 @@ def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
         frames=command.frames,
         scratch=command.scratch,
     )
-    if not command.common.json:
-        from rich.console import Console
-
-        console = Console(highlight=False, markup=False)
-        for line in plan.lines():
-            console.print(line, soft_wrap=True)
-    return plan.to_json()
+    return foretold(plan, command.common)
 
 
 def _result(command: Command, folder: Run) -> dict[str, Any]:
     from telos.config import load_json
 
-    said = load_json(folder.path / "diagnostics.json")
-    verdicts = {verdict["about"]: verdict for verdict in said}
-    model = load_json(folder.path / "model.json")
-    errors = {n: r["errors"]["q50"] for n, r in model["readouts"].items()}
-    result = {
+    verdicts = verdicts_of(folder)
+    readouts = load_json(folder.path / "model.json")["readouts"]
+    errors = {name: told["errors"]["q50"] for name, told in readouts.items()}
+    lines = [
+        *verdict_lines(verdicts),
+        *(
+            f"read-out         {name} to {error:.2f} {readouts[name]['unit']} (median)"
+            for name, error in errors.items()
+        ),
+        f"run folder       {folder.path} ({folder.seconds:.0f} s)",
+        f"next             telos evaluate {folder.path}",
+    ]
+    say_lines(lines, command.common)
+    return {
         "run": str(folder.path),
         "seconds": round(folder.seconds, 1),
         "verdicts": verdicts,
         "readout_error_median": errors,
     }
-    if not command.common.json:
-        from rich.console import Console
-
-        console = Console(highlight=False, markup=False)
-        for about, verdict in verdicts.items():
-            console.print(f"{about:<16} {verdict['name']}: {verdict['text']}")
-        for name, error in errors.items():
-            unit = model["readouts"][name]["unit"]
-            console.print(f"read-out         {name} to {error:.2f} {unit} (median)")
-        console.print(f"run folder       {folder.path} ({folder.seconds:.0f} s)")
-        console.print(f"next             telos evaluate {folder.path}")
-    return result

@@ -11,6 +11,15 @@ import tyro
 from telos.cli.bars import phase_bars
 from telos.cli.common import CommonOptions
 from telos.cli.episodes import unchanged
+from telos.cli.training import (
+    agreed,
+    foretold,
+    refuse_teams,
+    resumable,
+    say_lines,
+    verdict_lines,
+    verdicts_of,
+)
 from telos.config import Size
 
 if TYPE_CHECKING:
@@ -141,12 +150,14 @@ def config_of(command: Command, file: EpisodeFile) -> WatchConfig:
 
 
 def _watch(command: Command, runtime: Runtime, team: Team) -> Run:
-    from telos.learning.loop import Interrupted
     from telos.learning.reading import choose_clips
     from telos.learning.watch import watch
+    from telos.learning.watch_config import WatchConfig
     from telos.runtime import local_processes
 
-    folder, config, file = _agreed(command, team)
+    folder, config, file = agreed(
+        lambda: _resolve(command, team), WatchConfig, command.data, team
+    )
     reading = choose_clips(
         config.model.seen_shape,
         file.num_frames,
@@ -158,7 +169,7 @@ def _watch(command: Command, runtime: Runtime, team: Team) -> Run:
             say(reason)
         if command.tensorboard and team.leads:
             folder.mirror_to_tensorboard()
-        try:
+        with resumable(folder, "watch", team, say):
             watch(
                 folder,
                 config,
@@ -170,23 +181,7 @@ def _watch(command: Command, runtime: Runtime, team: Team) -> Run:
                 listen=listen,
                 say=say,
             )
-        except Interrupted as stop:
-            say(f"{stop}. Go on with: {team.launcher} watch --resume {folder.path}")
-            raise KeyboardInterrupt from None
     return folder
-
-
-def _agreed(command: Command, team: Team) -> tuple[Run, WatchConfig, EpisodeFile]:
-    """What all processes work on; the leading one alone makes or checks it."""
-    from telos.data.store import EpisodeFile
-    from telos.learning.watch_config import WatchConfig
-    from telos.runs import Run
-
-    if team.size == 1:
-        return _resolve(command, team)
-    folder = Run.open(team.led(lambda: _resolve(command, team)[0].path))
-    config = folder.config(WatchConfig)
-    return folder, config, EpisodeFile(command.data or Path(config.data))
 
 
 def _resolve(command: Command, team: Team) -> tuple[Run, WatchConfig, EpisodeFile]:
@@ -215,31 +210,20 @@ def _resolve(command: Command, team: Team) -> tuple[Run, WatchConfig, EpisodeFil
 def _dry_run(command: Command, runtime: Runtime, team: Team) -> dict[str, Any]:
     from telos.learning.watch_forecast import foretell
 
-    if team.size > 1:
-        raise ValueError("a dry run needs one process; start it without torchrun")
+    refuse_teams(team)
     folder, config, file = _resolve(command, team)
-    plan = foretell(config, file, folder.path, runtime)
-    if not command.common.json:
-        from rich.console import Console
-
-        console = Console(highlight=False, markup=False)
-        for line in plan.lines():
-            console.print(line, soft_wrap=True)
-    return plan.to_json()
+    return foretold(foretell(config, file, folder.path, runtime), command.common)
 
 
 def _result(command: Command, folder: Run) -> dict[str, Any]:
-    from telos.config import load_json
-
-    said = load_json(folder.path / "diagnostics.json")
-    verdicts = {verdict["about"]: verdict for verdict in said}
-    if not command.common.json:
-        from rich.console import Console
-
-        console = Console(highlight=False, markup=False)
-        for about, verdict in verdicts.items():
-            console.print(f"{about:<16} {verdict['name']}: {verdict['text']}")
-        console.print(f"run folder       {folder.path} ({folder.seconds:.0f} s)")
+    verdicts = verdicts_of(folder)
+    say_lines(
+        [
+            *verdict_lines(verdicts),
+            f"run folder       {folder.path} ({folder.seconds:.0f} s)",
+        ],
+        command.common,
+    )
     return {
         "run": str(folder.path),
         "seconds": round(folder.seconds, 1),
