@@ -81,6 +81,9 @@ class Command:
     the last frames."""
     memory: int | None = None
     """Frames that a prediction looks at; the whole clip before it by default."""
+    ahead: int | None = None
+    """Frames that are predicted from each: 12 by default, 1 where there are actions. It
+    is what teaches to remember what is out of sight."""
     frame_skip: int = 1
     """Recorded steps between two frames of a clip."""
     no_actions: bool = False
@@ -146,7 +149,7 @@ def config_of(command: Command, file: EpisodeFile) -> WatchConfig:
         shuffle_frames=command.shuffle_frames,
         seed=command.common.seed,
     )
-    return fitted_watch(config, memory=command.memory)
+    return fitted_watch(config, memory=command.memory, ahead=command.ahead)
 
 
 def _watch(command: Command, runtime: Runtime, team: Team) -> Run:

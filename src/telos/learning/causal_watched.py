@@ -1,7 +1,7 @@
-"""Predicting the next frame of a clip from those before it.
+"""Predicting the next frames of a clip from those before them.
 
 z_1 .. z_T     latents of a clip's frames, each encoded for itself
-p_{t+1}        predicted from z_1 .. z_t (and a_1 .. a_t, where there are actions)
+p_{t+k}        predicted from z_1 .. z_t; with actions, k = 1 from a_1 .. a_t too
 objective      says what p is compared with, and what keeps z from collapsing
 """
 
@@ -43,10 +43,13 @@ class CausalWatched(Watched):
         super().__init__(watcher, config, steps=steps)
 
     def look(self, window: Window, key: tuple[int, int], team: Team = ALONE) -> Sight:
-        """A batch, encoded and predicted; nothing is drawn at random.
+        """A batch, encoded and predicted; how far ahead is drawn for every frame.
 
-        If nothing changed, the next target would be the one before it. An objective
-        that looks at pictures has drawn one of the frame before: that one is taken.
+        One prediction a frame, as many as there are next frames: objectives that
+        compare all predictions with each other cost what they cost one frame ahead.
+
+        If nothing changed, targets would be those of the frame that predictions are
+        made from. An objective that looks at pictures has drawn one of it.
         """
         watcher = self.watcher
         own = window.observations[watcher.config.stream].to(watcher.device)
@@ -55,19 +58,20 @@ class CausalWatched(Watched):
         actions = None
         if watcher.config.action_dim:
             actions = team.gather(window.actions.to(watcher.device))
-        predicted = watcher.predict(latents[:, :-1], actions)
+        every = watcher.foresee(latents[:, :-1], actions)
         target, still = self._target(own, latents, team), None
         if self.objective.target == "pixels":
-            still = torch.cat([predicted[:, :1], predicted[:, :-1]], dim=1)
-        rows = torch.arange(len(latents), device=latents.device)
+            still = torch.cat([every[:, :1, 0], every[:, :-1, 0]], dim=1)
+        clip, frame, ahead = _drawn(every.shape, key, latents.device)
+        pictures = self._pictures(team.gather(own))
         return Sight(
             features=features.detach(),
             latents=latents,
-            predicted=predicted.flatten(0, 1),
-            target=target[:, 1:].flatten(0, 1),
-            still=(target[:, :-1] if still is None else still).flatten(0, 1),
-            clips=rows.repeat_interleave(predicted.shape[1]),
-            pixels=self._pictures(team.gather(own)),
+            predicted=every[clip, frame, ahead],
+            target=target[clip, frame + 1 + ahead],
+            still=(target if still is None else still)[clip, frame],
+            clips=clip,
+            pixels=None if pictures is None else pictures[clip, frame + 1 + ahead],
         )
 
     def errors(
@@ -80,21 +84,46 @@ class CausalWatched(Watched):
         """Surprise of each frame, see `Watched.trace`."""
         watcher = self.watcher
         latents = watcher.encode(frames)
-        if hidden is None:
-            predicted = watcher.predict(latents[:, :-1], actions, memory)
-        else:
-            predicted = watcher.imagine(
-                latents[:, :-1], hidden[:, :-1], actions, memory
-            )
         target = latents if self.taught_by is None else self.taught_by(frames)
-        error = self.objective.surprise(
-            predicted.flatten(0, 1),
-            target[:, 1:].flatten(0, 1),
-            self._pictures(frames),
-        )
-        out = latents.new_full(latents.shape[:2], torch.nan)
-        out[:, 1:] = error.view(len(latents), -1)
-        return out
+        pictures = self._pictures(frames)
+        if hidden is None:
+            foreseen = self._foreseen(latents, actions, memory)
+        else:
+            seen = latents[:, :-1], hidden[:, :-1]
+            foreseen = [watcher.imagine(*seen, actions, memory)]
+        total = latents.new_zeros(latents.shape[:2])
+        count = latents.new_zeros(latents.shape[1])
+        for ahead, predicted in enumerate(foreseen, 1):
+            error = self.objective.surprise(
+                predicted.flatten(0, 1),
+                target[:, ahead:].flatten(0, 1),
+                None if pictures is None else pictures[:, ahead:].flatten(0, 1),
+            )
+            total[:, ahead:] += error.view(len(latents), -1)
+            count[ahead:] += 1
+        return total / count  # NaN where nothing predicts
+
+    def _foreseen(
+        self, latents: Tensor, actions: Tensor | None, memory: int | None
+    ) -> list[Tensor]:
+        """Predictions of frames 1, 2, ... ahead, (B, T - 1, D), (B, T - 2, D), ...
+
+        A prediction further ahead looks at so many frames less: a memory says how far
+        back from the frame that is predicted anything has an influence.
+        """
+        watcher, length = self.watcher, latents.shape[1]
+        most = min(watcher.config.predictor.ahead, length - 1)
+        if memory is None:
+            every = watcher.foresee(latents[:, :-1], actions)
+            return [every[:, : length - k, k - 1] for k in range(1, most + 1)]
+        if memory < 1:
+            raise ValueError(f"memory is {memory} frames, expected at least 1")
+        return [
+            watcher.foresee(latents[:, :-1], actions, memory + 1 - k)[
+                :, : length - k, k - 1
+            ]
+            for k in range(1, min(most, memory) + 1)
+        ]
 
     def _target(self, own: Tensor, latents: Tensor, team: Team) -> Tensor:
         if self.taught_by is not None:
@@ -104,7 +133,25 @@ class CausalWatched(Watched):
         return latents if self.objective.target == "online" else latents.detach()
 
     def _pictures(self, frames: Tensor) -> Tensor | None:
-        """Of all frames but the first, for objectives that look at pictures."""
-        if self.objective.target != "pixels":
-            return None
-        return frames[:, 1:].flatten(0, 1).float() / 255
+        """(B, T, h, w, C) from 0 to 1, for objectives that look at pictures."""
+        return frames.float() / 255 if self.objective.target == "pixels" else None
+
+
+def _drawn(
+    shape: torch.Size, key: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Clip, frame and how far ahead, of one prediction of each frame (B * T each).
+
+    Args:
+        shape: (B, T, K, D) of all predictions; the last of them ends with the clip.
+        key: Decides them.
+        device: Where they are wanted.
+    """
+    batch, length, most, _ = shape
+    draw = torch.Generator().manual_seed(hash(key) % 2**63)
+    left = torch.arange(length, 0, -1).clamp_max(most)
+    ahead = (torch.rand(batch, length, generator=draw) * left).long()
+    clip = torch.arange(batch).repeat_interleave(length)
+    frame = torch.arange(length).repeat(batch)
+    found = clip, frame, ahead.flatten()
+    return found[0].to(device), found[1].to(device), found[2].to(device)

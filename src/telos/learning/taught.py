@@ -88,14 +88,15 @@ class Watched(nn.Module, ABC):
         """Surprise of each frame: how far off its prediction was.
 
         In the objective's own space: the distance to the latent that came, to a
-        teacher's, or of a picture to the pixels. A frame is predicted one step ahead,
-        from all frames before it or the newest of them. It changes nothing: statistics
-        are those of the training.
+        teacher's, or of a picture to the pixels. A frame is predicted from each of the
+        frames before it that see as far ahead, and its surprise is the mean. It changes
+        nothing: statistics are those of the training.
 
         Args:
             clips: Frames as recorded.
-            memory: Frames of context that a prediction may look at; frames before them
-                have no influence at all. None for as many as the watcher can.
+            memory: Frames before the one that is predicted which may have an influence
+                on its surprise; frames before them have none at all. None for as many
+                as the watcher can.
             hidden: Frames that are not looked at: what was imagined stands in their
                 place, so that the next visible frame is predicted by a rollout through
                 them. The first frame is never hidden.

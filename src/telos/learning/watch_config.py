@@ -97,21 +97,28 @@ def watch_recipe(
     return WatchConfig(data="", size=size, model=model, steps=steps, length=length)
 
 
-def fitted_watch(config: WatchConfig, *, memory: int | None = None) -> WatchConfig:
-    """The same training with a memory that clips of this length can fill.
+def fitted_watch(
+    config: WatchConfig, *, memory: int | None = None, ahead: int | None = None
+) -> WatchConfig:
+    """The same training with a memory and a foresight that clips of this length fill.
 
-    Positions further back would never be trained.
+    Positions further back or ahead would never be trained. Who is told actions foresees
+    the next frame alone.
 
     Args:
         config: Everything else.
         memory: Frames that predictions look at; all of a clip by default.
+        ahead: Frames that are predicted from each; those of the size by default.
 
     Raises:
-        ValueError: If a clip has fewer than two frames, or the memory is below 1.
+        ValueError: If a clip has fewer than two frames, or a number is below 1.
     """
     if isinstance(config.model, MaskedWatcherConfig):
-        if memory is not None:
-            raise ValueError("masks say what is seen; leave the memory out")
+        if memory is not None or ahead is not None:
+            raise ValueError(
+                "masks say what is seen and what is predicted; leave memory and ahead "
+                "out"
+            )
         return config
     most = config.length - 1
     if most < 1:
@@ -119,10 +126,15 @@ def fitted_watch(config: WatchConfig, *, memory: int | None = None) -> WatchConf
             f"a clip of {config.length} frame(s) leaves nothing to predict; set the "
             "length to at least 2, or hide parts of images with masks"
         )
-    if memory is not None and memory < 1:
-        raise ValueError(f"memory is {memory} frames, expected at least 1")
-    reach = most if memory is None else min(memory, most)
-    predictor = replace(config.model.predictor, memory=reach)
+    for name, value in {"memory": memory, "ahead": ahead}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value} frames, expected at least 1")
+    usual = 1 if config.model.action_dim else config.model.predictor.ahead
+    predictor = replace(
+        config.model.predictor,
+        memory=most if memory is None else min(memory, most),
+        ahead=min(usual if ahead is None else ahead, most),
+    )
     return replace(config, model=replace(config.model, predictor=predictor))
 
 

@@ -43,6 +43,7 @@ class Watcher(nn.Module):
             how.memory,
             width=how.width,
             depth=how.depth,
+            ahead=how.ahead,
         )
 
     @property
@@ -74,7 +75,19 @@ class Watcher(nn.Module):
         actions: Float[Tensor, "B T A"] | None = None,
         memory: int | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """What comes after each frame; entry t is about frame t + 1.
+        """What comes next after each frame; entry t is about frame t + 1.
+
+        See `foresee`, of which this is the first.
+        """
+        return self.foresee(latents, actions, memory)[:, :, 0]
+
+    def foresee(
+        self,
+        latents: Float[Tensor, "B T D"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        memory: int | None = None,
+    ) -> Float[Tensor, "B T K D"]:
+        """What comes after each frame; entry (t, k) is about frame t + 1 + k.
 
         Args:
             latents: Of consecutive frames.

@@ -11,6 +11,9 @@ from telos.perception.reduction import build_reduction
 SEEN = 32
 """Images are averaged until their longer side is at most about this, unless asked
 otherwise."""
+AHEAD = 12
+"""Frames ahead that are predicted, unless asked otherwise: of intuitive physics one
+frame ahead teaches half as much (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,8 @@ class CausalConfig:
     """Transformer blocks."""
     memory: int = 32
     """The most frames that it looks at."""
+    ahead: int = 1
+    """Frames that it predicts from each, the next one first; 1 with actions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,6 @@ def sized_watcher(
         width=sizes.features,
         downsample=max(1, max(shape[:2]) // SEEN),
     )
-    predicting = CausalConfig(width=sizes.width, depth=sizes.depth)
+    predicting = CausalConfig(width=sizes.width, depth=sizes.depth, ahead=AHEAD)
     base = WatcherConfig(shape=shape, backbone=looking, predictor=predicting)
     return replace(base, dim=sizes.dim)
