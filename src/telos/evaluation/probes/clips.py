@@ -78,13 +78,15 @@ def read_labels(
     return found
 
 
-def time_features(features: ClipFeatures) -> ClipFeatures:
-    """What knows the time within the clip, and nothing else."""
-    clips, moments = features.tokens.shape[:2]
+def time_features(
+    clips: int, moments: int, episodes: Int[Tensor, " E"]
+) -> ClipFeatures:
+    """Of who knows which moment of the clip it is, and nothing else.
+
+    A linear probe of them is the best function of time that there is.
+    """
     told = torch.eye(moments).view(1, moments, 1, moments)
-    return ClipFeatures(
-        tokens=told.expand(clips, -1, -1, -1), episodes=features.episodes
-    )
+    return ClipFeatures(tokens=told.expand(clips, -1, -1, -1), episodes=episodes)
 
 
 def _questions(
