@@ -18,6 +18,7 @@ from telos.report.reading import Json
 from telos.report.svg import number, percent
 
 TONES = {"ok": "good", "partial": "mixed"}
+MEASURES = {"r2": "R\u00b2", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,7 @@ def _row(row: Json) -> Row:
         tone=tone if words else "unknown",
         badge=", ".join(words) or "no encoder",
         note=" ".join((row["failed"] or row["texts"])[:1]),
-        track=_track(row["variant"], reads, "baseline" if row["control"] else "agent"),
+        track=_track(row["variant"], reads, "floor" if row["control"] else "agent"),
         reads=_share(reads),
         surprise=_share(row["surprise"].get("mean")),
         cells=[
@@ -164,7 +165,7 @@ def _labels(rows: Sequence[Json]) -> list[Label]:
     return [
         Label(
             name=f"{label}, by {level}",
-            probe=f"{kind}, {'R\u00b2' if measure == 'r2' else measure}",
+            probe=f"{kind}, {MEASURES[measure]}",
             cells=[
                 _value(cells[row["variant"]]["score"])
                 if row["variant"] in cells

@@ -44,7 +44,7 @@ def compare(
     variants: Sequence[str],
     seeds: Sequence[int],
     runtime: Runtime,
-    told: Listeners = Listeners(),  # noqa: B008 - frozen, and holds nothing
+    told: Listeners = Listeners(),
 ) -> dict[str, Any]:
     """Train and measure what is missing; the table of everything in the folder.
 

@@ -1,4 +1,4 @@
-"""Is a watcher surprised by what cannot happen? Only where the corpus has such clips."""
+"""Is a watcher surprised by what cannot happen? Asked of intuitive physics alone."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ Three controls say what a number is worth: guessing, which knows nothing; the sa
 on an encoder that has learned nothing, because much can be read out of random features;
 and, in sequences, a probe that is told the time and nothing else.
 
-`numbers` reads quantities (R2), `classes` reads classes (accuracy), `clips` reads every
-label of clips, frame by frame and clip by clip; `parts` splits, `fitting` and `networks`
-hold the kinds of probe.
+`numbers` reads quantities (R2), `classes` reads classes (accuracy), `clips` reads
+every label of clips, frame by frame and clip by clip; `parts` splits, `fitting` and
+`networks` hold the kinds of probe.
 """
 
 from telos.evaluation.probes.classes import ClassProbe as ClassProbe

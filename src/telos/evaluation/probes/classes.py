@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from telos.evaluation.probes.fitting import Aim, Kind, fit, logistic
-from telos.evaluation.probes.parts import Part, Parts, split
+from telos.evaluation.probes.parts import Parts, split
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,10 @@ RIDGES = (1e-6, 1e-4, 1e-2, 1.0)
 NEIGHBOURS = (1, 3, 10, 30, 100)
 """Numbers of neighbours, of which validation chooses one."""
 STEPS, BATCH, CHECK_EVERY = 600, 256, 50
-"""Training of a network; validation chooses the step."""
-ITERATIONS = 100
+"""Training of a network, tokens of a batch; validation chooses the step."""
+ROWS = 32
+"""Rows of a batch, at least."""
+ITERATIONS = 30
 """Of the convex problem that is solved for linear classes, at most."""
 AT_ONCE = 1024
 """Rows whose distances are held at the same time."""
@@ -149,9 +151,10 @@ def _trained(
     net: nn.Module, train: Part, choose: Part, aim: Aim, generator: torch.Generator
 ) -> Reader:
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
+    batch = BATCH if train.x.ndim == 2 else max(ROWS, BATCH // train.x.shape[1])
     best, least = {}, float("inf")
     for step in range(STEPS):
-        rows = torch.randint(len(train.x), (BATCH,), generator=generator)
+        rows = torch.randint(len(train.x), (batch,), generator=generator)
         loss = aim.loss(net(train.x[rows]), train.y[rows])
         optimizer.zero_grad()
         loss.backward()
