@@ -8,13 +8,13 @@ import torch
 
 from telos.evaluation.probes import (
     ClipFeatures,
+    fitting,
     probe,
     probe_classes,
     read_classes,
     read_labels,
     time_features,
 )
-from telos.evaluation.probes import fitting
 from telos.evaluation.probes.fitting import neighbours
 from telos.evaluation.probes.parts import Part, split
 

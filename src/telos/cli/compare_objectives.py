@@ -86,7 +86,7 @@ def run(command: Command) -> dict[str, Any]:
         compare,
         table_lines,
     )
-    from telos.evaluation.comparing.compare import Listeners
+    from telos.evaluation.comparing.whole import Listeners
     from telos.learning.loop import Interrupted
     from telos.report import write_objectives
     from telos.runtime import choose_runtime
