@@ -1,4 +1,4 @@
-"""A comparison: it goes on, overwrites nothing, keeps accounts and hides no collapse."""
+"""A comparison: goes on, overwrites nothing, keeps accounts and hides no collapse."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_training_that_fails_is_a_row_and_not_the_end(
     row = {r["variant"]: r for r in table["sets"][0]["rows"]}["vicreg"]
     assert row["failed"] == ["the loss of watching is nan at step 3"]
     assert "vicreg failed: the loss" in "\n".join(table_lines(table))
-    assert "failed 1×" in build_objectives(table)
+    assert "failed 1\u00d7" in build_objectives(table)
 
 
 def test_equal_time_is_equal_within_a_step() -> None:

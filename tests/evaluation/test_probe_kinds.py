@@ -27,7 +27,7 @@ def short(monkeypatch) -> None:
 
 
 def planted(clips=60, frames=4, dim=6, classes=3, seed=0):
-    """Features whose first entries say the class; classes differ from frame to frame."""
+    """Features whose first entries say the class, another one in every frame."""
     draw = torch.Generator().manual_seed(seed)
     owners = torch.arange(clips).repeat_interleave(frames)
     labels = torch.randint(0, classes, (len(owners),), generator=draw)
