@@ -43,9 +43,9 @@ def test_one_command_compares(clips: Path, tmp_path: Path, capsys, monkeypatch) 
     [
         (["--objectives", "magic"], "'magic' is unknown"),
         (["--objectives", "pixels", "--masks", "tubes"], "does not suit watchers"),
-        (["--held-out", "0.02"], "probes need at least 10"),
+        (["--held-out", "0.02", "--length", "4"], "probes need at least 10"),
         (["--length", "1"], "leaves nothing to predict"),
-        (["--probed", "2"], "probed is 2"),
+        (["--probed", "2", "--length", "4"], "probed is 2"),
         (["--seeds", "0", "0"], "each once"),
     ],
 )
