@@ -182,7 +182,7 @@ def test_the_collapsed_stand_last_whatever_they_score(data: Path, tmp_path) -> N
     found = ranked(
         tmp_path,
         data,
-        measure("untrained", 0.3),
+        measure("untrained", 0.3, "dimensional"),
         measure("vicreg", 0.5),
         measure("sigreg", 0.6),
         measure("pixels", 0.8, "dimensional"),

@@ -122,8 +122,7 @@ def sentence(rows: Sequence[Json]) -> str:
             said += ", but its interval overlaps that of another: no clear winner."
         else:
             said += "."
-    lost = [r["variant"] for r in rows if r["collapsed"] and r["seeds"]]
-    lost = [name for name in lost if name != "untrained"]
+    lost = [r["variant"] for r in rows if r["collapsed"]]
     return f"{said} Collapsed: {', '.join(lost)}.".strip() if lost else said
 
 

@@ -14,7 +14,9 @@ from telos.evaluation.comparing.variants import PREDICTION_ONLY
 from telos.evaluation.statistics import t_interval
 from telos.runtime import commit, machine
 
-CONTROLS = (UNTRAINED, TIME, PREDICTION_ONLY)
+AS_THEY_ARE = (UNTRAINED, TIME)
+"""Not trained: there is nothing that could have collapsed."""
+CONTROLS = (*AS_THEY_ARE, PREDICTION_ONLY)
 ALWAYS, IF_BLIND = ("complete", "slow-feature"), ("dimensional",)
 """Verdicts that are a collapse, and one that is only if nothing was gained: a network
 that predicts pictures may need few dimensions, and read well."""
@@ -69,7 +71,7 @@ def _row(name: str, seeds: Sequence[Measure], floor: float | None) -> dict[str, 
         "failed": [m["failed"] for m in seeds if "failed" in m],
         "verdicts": dict(verdicts),
         "texts": [m["text"] for m in done if "text" in m],
-        "collapsed": _collapsed(verdicts, read, floor),
+        "collapsed": name not in AS_THEY_ARE and _collapsed(verdicts, read, floor),
         "steps": account.get("steps", 0),
         "parameters": account.get("parameters"),
         "ms_per_step": 1000 * account["seconds_per_step"] if account else None,

@@ -18,7 +18,7 @@ HEAD = (
     "skill",
     "steps",
     "ms/step",
-    "CPU s",
+    "seconds",
     "params",
 )
 

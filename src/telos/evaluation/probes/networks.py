@@ -25,8 +25,8 @@ class Attentive(nn.Module):
     """One learned query looks over the tokens, a linear layer reads what it found.
 
     Attention chooses what to read: a mean over tokens blurs what one of them says.
-    The same as one head of the attentive probes of I-JEPA and V-JEPA (2404.08471,
-    appendix), without the hidden layer behind it.
+    One head of the attentive probe of V-JEPA (2404.08471), without the hidden layer
+    behind it.
 
     Args:
         inputs: D of a token.
