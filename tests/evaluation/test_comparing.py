@@ -186,7 +186,8 @@ def test_the_collapsed_stand_last_whatever_they_score(data: Path, tmp_path) -> N
         measure("vicreg", 0.5),
         measure("sigreg", 0.6),
         measure("pixels", 0.8, "dimensional"),
-        measure("mmcr", 0.2, "dimensional"),
+        measure("mmcr", 0.7, "dimensional"),
+        measure("discrete", 0.1, "slow-feature"),
         measure("byol", 0.9, "slow-feature"),
         measure("byol", 0.9, "ok", seed=1),
         measure("dino", 0.9, "complete"),
@@ -196,6 +197,7 @@ def test_the_collapsed_stand_last_whatever_they_score(data: Path, tmp_path) -> N
         "mmcr",
         "byol",
         "dino",
+        "discrete",
     }
     assert found["byol"]["reading"]["n"] == 2
     assert found["vicreg"]["reading"]["low"] is None

@@ -17,9 +17,10 @@ from telos.runtime import commit, machine
 AS_THEY_ARE = (UNTRAINED, TIME)
 """Not trained: there is nothing that could have collapsed."""
 CONTROLS = (*AS_THEY_ARE, PREDICTION_ONLY)
-ALWAYS, IF_BLIND = ("complete", "slow-feature"), ("dimensional",)
-"""Verdicts that are a collapse, and one that is only if nothing was gained: a network
-that predicts pictures may need few dimensions, and read well."""
+COLLAPSE = ("complete", "slow-feature", "dimensional")
+"""Verdicts that are one."""
+FIXED = ("pixels", "masked-pixels", "discrete", "frozen-teacher")
+"""What is predicted cannot be made trivial: few dimensions may be all that it takes."""
 EVIDENCE = (
     "effective_rank",
     "std_mean",
@@ -50,15 +51,12 @@ def _set(part: DataFolder) -> dict[str, Any]:
     by_name: dict[str, list[Measure]] = {}
     for measure in part.measures():
         by_name.setdefault(measure["variant"], []).append(measure)
-    # Without labels there is nothing to read, and nothing to be blinder than.
-    floor = [r for m in by_name.get(UNTRAINED, []) if (r := reading(m)) is not None]
-    least = sum(floor) / len(floor) if floor else None
-    rows = [_row(name, seeds, least) for name, seeds in by_name.items()]
+    rows = [_row(name, seeds) for name, seeds in by_name.items()]
     rows.sort(key=_standing)
     return {"name": part.path.name, **part.description, "rows": rows}
 
 
-def _row(name: str, seeds: Sequence[Measure], floor: float | None) -> dict[str, Any]:
+def _row(name: str, seeds: Sequence[Measure]) -> dict[str, Any]:
     done = [m for m in seeds if "failed" not in m]
     verdicts = Counter(m["verdict"] for m in done if "verdict" in m)
     read = _interval(reading(m) for m in done)
@@ -71,7 +69,7 @@ def _row(name: str, seeds: Sequence[Measure], floor: float | None) -> dict[str, 
         "failed": [m["failed"] for m in seeds if "failed" in m],
         "verdicts": dict(verdicts),
         "texts": [m["text"] for m in done if "text" in m],
-        "collapsed": name not in AS_THEY_ARE and _collapsed(verdicts, read, floor),
+        "collapsed": _collapsed(name, verdicts),
         "steps": account.get("steps", 0),
         "parameters": account.get("parameters"),
         "ms_per_step": 1000 * account["seconds_per_step"] if account else None,
@@ -115,17 +113,13 @@ def share_gained(score: float | None, guess: float) -> float:
     return (score - guess) / (1 - guess)
 
 
-def _collapsed(
-    verdicts: Mapping[str, int],
-    read: Mapping[str, Any] | None,
-    floor: float | None,
-) -> bool:
+def _collapsed(name: str, verdicts: Mapping[str, int]) -> bool:
     """Whether half of the seeds or more say so."""
+    if name in AS_THEY_ARE:
+        return False
+    counted = COLLAPSE[:2] if name in FIXED else COLLAPSE
     total = sum(verdicts.values())
-    surely = sum(verdicts.get(name, 0) for name in ALWAYS)
-    perhaps = sum(verdicts.get(name, 0) for name in IF_BLIND)
-    blind = read is None or floor is None or read["mean"] <= floor
-    return total > 0 and 2 * (surely + (perhaps if blind else 0)) >= total
+    return total > 0 and 2 * sum(verdicts.get(v, 0) for v in counted) >= total
 
 
 def _standing(row: Mapping[str, Any]) -> tuple[bool, float, str]:
