@@ -28,6 +28,7 @@ VERBS = {
     "inspect": "find in an episode file what would ruin a model",
     "train": "learn a world model from an episode file",
     "watch": "learn to predict clips, with or without actions",
+    "compare-objectives": "train with several objectives alike, in one table",
     "calibrate": "find how much room the guardrails of a run need",
     "plan": "act once towards a goal inside guardrails, and film it",
     "evaluate": "measure a run by a protocol, with floors and intervals",

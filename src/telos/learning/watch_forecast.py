@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,31 @@ def foretell(
         folder: Run folder that would be made; it is not touched.
         runtime: Where it would run.
     """
+    seconds, parameters = step_cost(config, file, runtime)
+    _, held_out = split_by_episode(file.num_episodes, config.held_out, seed=config.seed)
+    return Forecast(
+        data=str(file.path),
+        world=file.spec.id,
+        folder=str(folder),
+        device=runtime.device,
+        episodes=file.num_episodes,
+        held_out=len(held_out),
+        parameters=parameters,
+        steps=config.steps,
+        clips=config.steps * config.clips,
+        seconds=config.steps * seconds,
+        memory_bytes=peak_memory_bytes()
+        + file.num_frames * int(np.prod(config.model.seen_shape)),
+    )
+
+
+def step_cost(
+    config: WatchConfig,
+    file: EpisodeFile,
+    runtime: Runtime,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[float, int]:
+    """Seconds of a step, by a clock, and trainable numbers; writes nothing."""
     train, held_out = split_by_episode(
         file.num_episodes, config.held_out, seed=config.seed
     )
@@ -85,24 +111,13 @@ def foretell(
     subset, _ = sides(config, watched.watcher, some, None)
     phase = watching_phase(watched, config, subset)
     prepare(phase)
-    seconds = _seconds_per_step(phase, runtime)
-    return Forecast(
-        data=str(file.path),
-        world=file.spec.id,
-        folder=str(folder),
-        device=runtime.device,
-        episodes=file.num_episodes,
-        held_out=len(held_out),
-        parameters=sum(p.numel() for p in phase.parameters()),
-        steps=config.steps,
-        clips=config.steps * config.clips,
-        seconds=config.steps * seconds,
-        memory_bytes=peak_memory_bytes()
-        + file.num_frames * int(np.prod(config.model.seen_shape)),
-    )
+    parameters = sum(p.numel() for p in phase.parameters())
+    return _seconds_per_step(phase, runtime, clock), parameters
 
 
-def _seconds_per_step(phase: WatchingPhase, runtime: Runtime) -> float:
+def _seconds_per_step(
+    phase: WatchingPhase, runtime: Runtime, clock: Callable[[], float]
+) -> float:
     optimiser = make_optimiser(phase)
     began = 0.0
     for step in range(TIMED_STEPS + 1):
@@ -110,5 +125,5 @@ def _seconds_per_step(phase: WatchingPhase, runtime: Runtime) -> float:
         phase.after_step(step)
         loss.item()  # waits for a device that works in the background
         if step == 0:
-            began = time.monotonic()
-    return (time.monotonic() - began) / TIMED_STEPS
+            began = clock()
+    return (clock() - began) / TIMED_STEPS
