@@ -224,6 +224,7 @@ def _result(command: Command, folder: Run) -> dict[str, Any]:
         [
             *verdict_lines(verdicts),
             f"run folder       {folder.path} ({folder.seconds:.0f} s)",
+            f"next             telos surprise VIDEO --model {folder.path}",
         ],
         command.common,
     )
