@@ -12,6 +12,7 @@ from unittest import mock
 
 import torch
 from tests.learning.squares import squares, tiny_masked, tiny_watch
+from tests.learning.team import StopAfter
 from torch import Tensor
 
 from telos.learning import watch as watching
@@ -50,24 +51,6 @@ def gradients(case: str, team: Team = ALONE) -> dict[str, Tensor]:
     found = {n: p.grad for n, p in watched.named_parameters() if p.grad is not None}
     found |= {n: b for n, b in watched.named_buffers() if "running" in n}
     return {**found, "loss": team.mean(loss.detach())}
-
-
-class StopAfter:
-    """An interrupt that only the last process hears of."""
-
-    def __init__(self, steps: int, team: Team) -> None:
-        self.left = steps if team.rank == team.size - 1 else 0
-
-    def __enter__(self) -> StopAfter:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    @property
-    def requested(self) -> bool:
-        self.left -= 1
-        return self.left == 0
 
 
 def trained(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,14 @@ from torch import Tensor, nn
 
 from telos.learning.config import OptimiserConfig
 from telos.learning.distributed import ALONE, Team
-from telos.runs import Checkpoint, Interrupt, Run, flatten_optimizer, restore_optimizer
+from telos.runs import (
+    Checkpoint,
+    Interrupt,
+    Run,
+    flatten_optimizer,
+    restore_optimizer,
+    sole_writer,
+)
 from telos.runtime import Runtime
 
 LATER = ("habit",)
@@ -187,6 +195,16 @@ def learning_rate(config: OptimiserConfig, step: int, num_steps: int) -> float:
     rise = min(1.0, (step + 1) / warmup)
     turn = 0.5 * (1 + math.cos(math.pi * step / max(1, num_steps)))
     return config.learning_rate * rise * (config.final + (1 - config.final) * turn)
+
+
+def writer(run: Run, team: Team) -> AbstractContextManager:
+    """The lock on the run folder, for the process that writes there."""
+    return sole_writer(run.path) if team.leads else nullcontext()
+
+
+def newest_checkpoint(run: Run, team: Team) -> Checkpoint | None:
+    """Where the training goes on; the leading process also cuts the metrics back."""
+    return run.resume() if team.leads else run.latest_checkpoint()
 
 
 def restore_modules(modules: nn.Module, checkpoint: Checkpoint) -> None:

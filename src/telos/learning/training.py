@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +16,13 @@ from telos.learning.config import TrainConfig, with_critic
 from telos.learning.decoding import Sides, train_decoder
 from telos.learning.distributed import ALONE, Team
 from telos.learning.latents import encode_recording, prepare_recording, swap_contexts
-from telos.learning.loop import Loop, Progress, restore_modules
+from telos.learning.loop import (
+    Loop,
+    Progress,
+    newest_checkpoint,
+    restore_modules,
+    writer,
+)
 from telos.learning.modules import Modules, build_modules
 from telos.learning.outcome import (
     diagnose,
@@ -28,7 +33,7 @@ from telos.learning.outcome import (
 )
 from telos.learning.phases import frame_phase, latent_phase, reading_ahead
 from telos.learning.pictures import DecoderPhase
-from telos.runs import Checkpoint, Interrupt, Run, sole_writer
+from telos.runs import Checkpoint, Interrupt, Run
 from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict
 from telos.world_model import JEPA
@@ -131,8 +136,8 @@ def train(
         OSError: If the room is too small.
         ValueError: If the processes cannot share a batch evenly.
     """
-    with Interrupt() as interrupt, _writer(run, team):
-        checkpoint = _checkpoint(run, team) if resume else None
+    with Interrupt() as interrupt, writer(run, team):
+        checkpoint = newest_checkpoint(run, team) if resume else None
         if checkpoint is not None and checkpoint.phase in SETTLED:
             config = _as_settled_before(run, config)
         modules = build_modules(config, recording)
@@ -162,16 +167,6 @@ def train(
             if checkpoint is not None and checkpoint.phase != DecoderPhase.name:
                 checkpoint = None
             train_decoder(loop, config, modules, latents, stored, checkpoint, say)
-
-
-def _writer(run: Run, team: Team) -> AbstractContextManager:
-    """The lock on the run folder, for the process that writes there."""
-    return sole_writer(run.path) if team.leads else nullcontext()
-
-
-def _checkpoint(run: Run, team: Team) -> Checkpoint | None:
-    """Where the training goes on; the leading process also cuts the metrics back."""
-    return run.resume() if team.leads else run.latest_checkpoint()
 
 
 def _run_phases(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,14 +19,20 @@ from telos.data.windows import WindowSampler
 from telos.learning.causal_watched import CausalWatched
 from telos.learning.diagnostics import judge, measure
 from telos.learning.distributed import ALONE, Team
-from telos.learning.loop import Loop, Progress, restore_modules
+from telos.learning.loop import (
+    Loop,
+    Progress,
+    newest_checkpoint,
+    restore_modules,
+    writer,
+)
 from telos.learning.outcome import save_verdict
 from telos.learning.sight import skill
 from telos.learning.taught import Watched, calibrate
 from telos.learning.watch_config import WatchConfig
 from telos.learning.watched import load_watcher, untrained_watched
 from telos.learning.watching import WatchingPhase
-from telos.runs import Interrupt, Run, sole_writer
+from telos.runs import Interrupt, Run
 from telos.runtime import Runtime, return_freed_memory
 from telos.types import Verdict, Window
 from telos.world_model.masked_watcher import MaskedWatcher
@@ -73,11 +78,8 @@ def watch(
         OSError: If the room is too small.
         ValueError: If the processes cannot share a batch evenly.
     """
-    writer = sole_writer(run.path) if team.leads else nullcontext()
-    with Interrupt() as interrupt, writer:
-        checkpoint = None
-        if resume:
-            checkpoint = run.resume() if team.leads else run.latest_checkpoint()
+    with Interrupt() as interrupt, writer(run, team):
+        checkpoint = newest_checkpoint(run, team) if resume else None
         watched = begun(config)
         train, held_out = sides(config, watched.watcher, recording, room)
         del recording
