@@ -172,7 +172,7 @@ def frames_per_second(looking: Looking) -> float:
     """Of a monitor that is shown frame by frame."""
     videos = planted("nothing", max(1, TIMED // 60), size=64).clips
     frames = videos.reshape(-1, *videos.shape[2:])
-    monitor = SurpriseMonitor(looking.watching, window=looking.window)
+    monitor = SurpriseMonitor(looking.watching.watching, window=looking.window)
     for frame in frames[:LENGTH]:
         monitor.update(frame)
     began = time.perf_counter()

@@ -7,7 +7,11 @@ objective      says what p is compared with, and what keeps z from collapsing
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from telos.learning.distributed import ALONE, Team
@@ -16,6 +20,35 @@ from telos.learning.sight import Sight
 from telos.learning.taught import Watched
 from telos.types import Window
 from telos.world_model.watcher import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glances:
+    """All that is kept of frames that were looked at, each for itself."""
+
+    latents: Float[Tensor, "B T D"]
+    target: Float[Tensor, "B T D"]
+    """What predictions of them are compared with."""
+    pixels: Float[Tensor, "B T h w C"] | None
+
+    def part(self, frames: slice) -> Glances:
+        """Those of some frames."""
+        return Glances(
+            latents=self.latents[:, frames],
+            target=self.target[:, frames],
+            pixels=None if self.pixels is None else self.pixels[:, frames],
+        )
+
+    def followed_by(self, later: Glances) -> Glances:
+        """These frames and those after them."""
+        pixels = None
+        if self.pixels is not None and later.pixels is not None:
+            pixels = torch.cat([self.pixels, later.pixels], dim=1)
+        return Glances(
+            latents=torch.cat([self.latents, later.latents], dim=1),
+            target=torch.cat([self.target, later.target], dim=1),
+            pixels=pixels,
+        )
 
 
 class CausalWatched(Watched):
@@ -82,15 +115,13 @@ class CausalWatched(Watched):
         actions: Tensor | None,
     ) -> Tensor:
         """Surprise of each frame, see `Watched.trace`."""
-        watcher = self.watcher
-        latents = watcher.encode(frames)
-        target = latents if self.taught_by is None else self.taught_by(frames)
-        pictures = self._pictures(frames)
+        found = self._glances(frames)
+        latents, target, pictures = found.latents, found.target, found.pixels
         if hidden is None:
             foreseen = self._foreseen(latents, actions, memory)
         else:
             seen = latents[:, :-1], hidden[:, :-1]
-            foreseen = [watcher.imagine(*seen, actions, memory)]
+            foreseen = [self.watcher.imagine(*seen, actions, memory)]
         total = latents.new_zeros(latents.shape[:2])
         count = latents.new_zeros(latents.shape[1])
         for ahead, predicted in enumerate(foreseen, 1):
@@ -102,6 +133,40 @@ class CausalWatched(Watched):
             total[:, ahead:] += error.view(len(latents), -1)
             count[ahead:] += 1
         return total / count  # NaN where nothing predicts
+
+    def glance(self, clips: UInt8[np.ndarray, "B T H W C"]) -> Glances:
+        """What is kept of frames; with `newest`, each frame is looked at once.
+
+        Raises:
+            ValueError: If clips have another shape.
+        """
+        self.check_frames(clips)
+        with self.judging():
+            return self._glances(self.seen(clips))
+
+    def newest(
+        self, glances: Glances, memory: int | None = None
+    ) -> Float[np.ndarray, " B"]:
+        """Surprise of the last frame of each clip, as `trace` would end."""
+        with self.judging():
+            foreseen = self._foreseen(glances.latents, None, memory)
+            last = torch.stack([predicted[:, -1] for predicted in foreseen])
+            target, pictures = glances.target[:, -1], glances.pixels
+            if pictures is not None:
+                shown = pictures[:, -1]
+                pictures = shown.expand(len(last), *shown.shape).flatten(0, 1)
+            error = self.objective.surprise(
+                last.flatten(0, 1), target.expand(last.shape).flatten(0, 1), pictures
+            )
+        return error.view(len(last), -1).mean(dim=0).float().cpu().numpy()
+
+    def _glances(self, frames: Tensor) -> Glances:
+        latents = self.watcher.encode(frames)
+        return Glances(
+            latents=latents,
+            target=latents if self.taught_by is None else self.taught_by(frames),
+            pixels=self._pictures(frames),
+        )
 
     def _foreseen(
         self, latents: Tensor, actions: Tensor | None, memory: int | None

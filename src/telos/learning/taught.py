@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,19 @@ class Watched(nn.Module, ABC):
     ) -> Float[Tensor, "B T"]:
         """Surprise of each frame, see `trace`."""
 
-    @torch.no_grad()
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """No gradients, and the statistics of the training; left as it was found."""
+        was_training = self.training
+        if was_training:  # setting it visits every module: the time of a frame
+            self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            if was_training:
+                self.train()
+
     def trace(
         self,
         clips: UInt8[np.ndarray, "B T H W C"],
@@ -111,31 +124,40 @@ class Watched(nn.Module, ABC):
                 given does not suit them.
         """
         self._check(clips, hidden)
-        was_training, device = self.training, self.watcher.device
-        self.eval()
-        parts = []
+        parts, device = [], self.watcher.device
         for first in range(0, len(clips), CLIPS_AT_ONCE):
             rows = slice(first, first + CLIPS_AT_ONCE)
-            frames = torch.from_numpy(self.watcher.reduced(clips[rows])).to(device)
             unseen = None if hidden is None else torch.from_numpy(hidden[rows])
             told = None if actions is None else torch.from_numpy(actions[rows])
-            found = self.errors(
-                frames,
-                memory,
-                None if unseen is None else unseen.to(device),
-                None if told is None else told.float().to(device),
-            )
+            with self.judging():
+                found = self.errors(
+                    self.seen(clips[rows]),
+                    memory,
+                    None if unseen is None else unseen.to(device),
+                    None if told is None else told.float().to(device),
+                )
             parts.append(found.float().cpu().numpy())
-        self.train(was_training)
         return np.concatenate(parts)
 
-    def _check(self, clips: np.ndarray, hidden: np.ndarray | None) -> None:
+    def seen(self, clips: UInt8[np.ndarray, "B T H W C"]) -> Tensor:
+        """Recorded frames as the trained layers see them, (B, T, h, w, C)."""
+        return torch.from_numpy(self.watcher.reduced(clips)).to(self.watcher.device)
+
+    def check_frames(self, clips: np.ndarray) -> None:
+        """Refuse frames that are not like those of the training.
+
+        Raises:
+            ValueError: If they are not.
+        """
         shape = self.watcher.config.shape
         if clips.ndim != 5 or clips.shape[2:] != shape or clips.dtype != np.uint8:
             raise ValueError(
                 f"clips are {clips.dtype} {clips.shape}, expected uint8 (B, T, H, W, "
                 f"C) with (H, W, C) = {shape}"
             )
+
+    def _check(self, clips: np.ndarray, hidden: np.ndarray | None) -> None:
+        self.check_frames(clips)
         if len(clips) == 0 or clips.shape[1] < 2:
             raise ValueError(
                 f"{len(clips)} clips of {clips.shape[1]} frames; there has to be a "

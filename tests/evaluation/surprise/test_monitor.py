@@ -6,9 +6,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from tests.learning.squares import square_clips, tiny_watcher
 
-from telos.evaluation.surprise import SurpriseMonitor, threshold_of
-from telos.evaluation.surprise.controls import FrameDifference
+from telos.evaluation.surprise import SurpriseMonitor, threshold_of, windows
+from telos.evaluation.surprise.controls import FrameDifference, LinearExtrapolation
+from telos.learning.objectives import objective_config
+from telos.learning.taught import calibrate
+from telos.learning.watched import untrained_watched
+from telos.world_model.watcher_config import CausalConfig
 
 
 def noise(clips: int, frames: int, seed: int) -> np.ndarray:
@@ -96,3 +102,41 @@ def test_frames_must_fit_together() -> None:
     monitor.update(np.zeros((6, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="expected .H, W, 3. uint8"):
         monitor.update(np.zeros((6, 4), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["vicreg", "pixels", "jepa-ema"])
+@pytest.mark.parametrize("memory", [None, 3])
+def test_looking_at_a_frame_once_is_as_good_as_again_and_again(
+    kind: str, memory: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher that keeps latents reads what it reads of whole windows."""
+    predictor = CausalConfig(width=32, depth=2, memory=8, ahead=4)
+    watched = untrained_watched(
+        tiny_watcher(predictor=predictor), objective_config(kind)
+    )
+    clips = square_clips(6).reshape(2, -1, *square_clips(1).shape[2:])[:, :24]
+    calibrate(watched.watcher.encoder, [torch.from_numpy(clips)])
+    torch.nn.init.normal_(watched.watcher.predictor.out.weight, std=0.1)
+    window = 6
+    slow = np.stack(
+        [
+            watched.trace(clips[:, max(0, t + 1 - window) : t + 1], memory)[:, -1]
+            for t in range(1, 24)
+        ],
+        axis=1,
+    )
+    monkeypatch.setattr(windows, "AT_ONCE", 5)
+    fast = windows.Windows(watched, window).trace(clips, memory)
+    np.testing.assert_allclose(fast[:, 1:], slow, rtol=1e-4, atol=1e-6)
+    monitor = SurpriseMonitor(watched, window=window, memory=memory)
+    read = [monitor.update(frame).surprise for frame in clips[1]]
+    np.testing.assert_allclose(read[1:], slow[1], rtol=1e-4, atol=1e-6)
+    assert math.isnan(read[0])
+    monitor.reset()
+    assert math.isnan(monitor.update(clips[0, 0]).surprise)
+
+
+def test_a_control_that_needs_three_frames_waits_for_them() -> None:
+    monitor = SurpriseMonitor(LinearExtrapolation(), window=3)
+    read = [monitor.update(frame).surprise for frame in noise(1, 5, 0)[0]]
+    assert np.isnan(read).tolist() == [True, True, False, False, False]

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from telos.evaluation.surprise.watching import Watching, check_clips
+from telos.evaluation.surprise.watching import (
+    Glances,
+    Glancing,
+    Watching,
+    check_clips,
+)
 from telos.evaluation.surprise.windows import Windows
 
 
@@ -43,13 +48,17 @@ class SurpriseMonitor:
         threshold: float = math.inf,
         memory: int | None = None,
     ) -> None:
-        self._watching = Windows(watching, window)
+        self._watching, self._windows = watching, Windows(watching, window)
         self._memory, self.threshold = memory, threshold
+        self._window = window
         self._frames: deque[np.ndarray] = deque(maxlen=window)
+        self._glances: Glances | None = None
+        self._shape: tuple[int, ...] | None = None
 
     def reset(self) -> None:
         """Forget what was seen: the next frame begins another video."""
         self._frames.clear()
+        self._glances = self._shape = None
 
     def update(self, frame: UInt8[np.ndarray, "H W 3"]) -> Reading:
         """See one more frame.
@@ -61,17 +70,33 @@ class SurpriseMonitor:
             raise ValueError(
                 f"the frame is {frame.shape} {frame.dtype}: expected (H, W, 3) uint8"
             )
-        if self._frames and frame.shape != self._frames[-1].shape:
+        if self._shape not in (None, frame.shape):
             raise ValueError(
-                f"the frame is {frame.shape}, those before {self._frames[-1].shape}: "
+                f"the frame is {frame.shape}, those before {self._shape}: "
                 "resize it, or call reset() for another video"
             )
+        surprise = self._surprise(frame)
+        self._shape = frame.shape
+        return Reading(surprise=surprise, alarm=surprise > self.threshold)
+
+    def _surprise(self, frame: np.ndarray) -> float:
+        if isinstance(self._watching, Glancing):
+            return self._at_a_glance(self._watching, frame)
         self._frames.append(frame.copy())
         if len(self._frames) < 2:
-            return Reading(surprise=math.nan, alarm=False)
-        seen = self._watching.trace(np.stack(self._frames)[None], self._memory)
-        surprise = float(seen[0, -1])
-        return Reading(surprise=surprise, alarm=surprise > self.threshold)
+            return math.nan
+        clip = np.stack(self._frames)[None]
+        return float(self._watching.trace(clip, self._memory)[0, -1])
+
+    def _at_a_glance(self, watching: Glancing, frame: np.ndarray) -> float:
+        """The same, of what looks at every frame once."""
+        new: Glances = watching.glance(frame[None, None])
+        if self._glances is None:
+            self._glances = new
+            return math.nan
+        known = self._glances.followed_by(new)
+        self._glances = known.part(slice(-self._window, None))
+        return float(watching.newest(self._glances, self._memory)[0])
 
     def calibrate(
         self,
@@ -99,7 +124,7 @@ class SurpriseMonitor:
                 keep so low a rate.
         """
         wanted = alarm_share(rate, false_alarms_per_hour, fps)
-        trace = self._watching.trace(check_clips(clips), self._memory)
+        trace = self._windows.trace(check_clips(clips), self._memory)
         self.threshold = threshold_of(trace[~np.isnan(trace)], wanted)
         return self.threshold
 

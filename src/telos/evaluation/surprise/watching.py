@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -20,6 +20,37 @@ class Watching(Protocol):
             clips: uint8 RGB.
             memory: Frames of context that it may look at; None is all that it can.
         """
+        ...
+
+
+class Glances(Protocol):
+    """All that is kept of frames that were looked at, each for itself."""
+
+    def part(self, frames: slice) -> Self:
+        """Those of some frames."""
+        ...
+
+    def followed_by(self, later: Self) -> Self:
+        """These frames and those after them."""
+        ...
+
+
+@runtime_checkable
+class Glancing(Watching, Protocol):
+    """A `Watching` that looks at every frame for itself, and therefore only once.
+
+    A window that slides along a video otherwise looks at each frame as often as it
+    is long.
+    """
+
+    def glance(self, clips: UInt8[np.ndarray, "B T H W 3"]) -> Any:
+        """`Glances` of the frames of clips."""
+        ...
+
+    def newest(
+        self, glances: Any, memory: int | None = None
+    ) -> Float[np.ndarray, " B"]:
+        """Surprise of the last frame of each clip, as its trace would end."""
         ...
 
 

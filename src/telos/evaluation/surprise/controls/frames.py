@@ -43,12 +43,9 @@ class LinearExtrapolation:
     ) -> Float[np.ndarray, "B T"]:
         """See `Watching.trace`; the first two frames are NaN."""
         check_memory(memory, 2)
-        if check_clips(clips).shape[1] < 3:
-            raise ValueError("linear extrapolation needs clips of at least 3 frames")
-        bend = np.diff(clips.astype(np.int64), n=2, axis=1)
-        return _after(
-            np.square(bend).sum(axis=(2, 3, 4)) / (255**2 * bend[0, 0].size), 2
-        )
+        bend = np.diff(check_clips(clips).astype(np.int64), n=2, axis=1)
+        size = clips[0, 0].size
+        return _after(np.square(bend).sum(axis=(2, 3, 4)) / (255**2 * size), 2)
 
 
 def _after(errors: Float[np.ndarray, "B t"], unknown: int) -> Float[np.ndarray, "B T"]:
