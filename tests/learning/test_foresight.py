@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.learning.squares import FRAMES, square_clips, tiny_watch, tiny_watcher
 
-from telos.learning.causal_watched import _drawn
+from telos.learning.causal_watched import _all, _drawn
 from telos.learning.objectives import objective_config
 from telos.learning.taught import Watched, calibrate
 from telos.learning.watch_config import fitted_watch
@@ -82,6 +82,27 @@ def test_every_pair_that_ends_in_the_clip_is_drawn_and_no_other() -> None:
     assert found == {(t, k) for t in range(5) for k in range(3) if t + k < 5}
     counts = torch.bincount(ahead[frame == 0], minlength=3)
     assert counts.min() > 120  # of 500, a third each
+
+
+def test_all_predictions_that_a_clip_answers_are_learned_from(watched) -> None:
+    """Unless they are dear: then one is drawn for each frame."""
+    found = watched.look(_window(torch.from_numpy(square_clips(3))), (0, 3))
+    answered = sum(min(AHEAD, FRAMES - 1 - t) for t in range(FRAMES - 1))
+    assert len(found.predicted) == 3 * answered
+    clip, frame, ahead = _all(
+        torch.Size((3, FRAMES - 1, AHEAD, 16)), torch.device("cpu")
+    )
+    triples = set(zip(clip.tolist(), frame.tolist(), ahead.tolist(), strict=True))
+    assert len(triples) == 3 * answered
+    assert max(t + 1 + k for _, t, k in triples) == FRAMES - 1
+    torch.testing.assert_close(found.clips, clip)
+    torch.testing.assert_close(found.target, found.latents[clip, frame + 1 + ahead])
+    torch.testing.assert_close(found.still, found.latents[clip, frame])
+    dear = untrained_watched(
+        tiny_watcher(predictor=FORESEEING), objective_config("infonce"), seed=0
+    )
+    drawn = dear.look(_window(torch.from_numpy(square_clips(3))), (0, 3))
+    assert len(drawn.predicted) == 3 * (FRAMES - 1)
 
 
 def test_pictures_are_those_of_the_frame_that_is_foreseen() -> None:

@@ -76,10 +76,10 @@ class CausalWatched(Watched):
         super().__init__(watcher, config, steps=steps)
 
     def look(self, window: Window, key: tuple[int, int], team: Team = ALONE) -> Sight:
-        """A batch, encoded and predicted; how far ahead is drawn for every frame.
+        """A batch, encoded and predicted, all frames ahead that a clip still has.
 
-        One prediction a frame, as many as there are next frames: objectives that
-        compare all predictions with each other cost what they cost one frame ahead.
+        Where predictions are dear (`Objective.dear`), how far ahead is drawn for every
+        frame: what they cost is then what they cost one frame ahead.
 
         If nothing changed, targets would be those of the frame that predictions are
         made from. An objective that looks at pictures has drawn one of it.
@@ -95,7 +95,11 @@ class CausalWatched(Watched):
         target, still = self._target(own, latents, team), None
         if self.objective.target == "pixels":
             still = torch.cat([every[:, :1, 0], every[:, :-1, 0]], dim=1)
-        clip, frame, ahead = _drawn(every.shape, key, latents.device)
+        clip, frame, ahead = (
+            _drawn(every.shape, key, latents.device)
+            if self.objective.dear
+            else _all(every.shape, latents.device)
+        )
         pictures = self._pictures(team.gather(own))
         return Sight(
             features=features.detach(),
@@ -200,6 +204,20 @@ class CausalWatched(Watched):
     def _pictures(self, frames: Tensor) -> Tensor | None:
         """(B, T, h, w, C) from 0 to 1, for objectives that look at pictures."""
         return frames.float() / 255 if self.objective.target == "pixels" else None
+
+
+def _all(shape: torch.Size, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Clip, frame and how far ahead, of all predictions that the clip can answer.
+
+    Args:
+        shape: (B, T, K, D) of all predictions; the last of them ends with the clip.
+        device: Where they are wanted.
+    """
+    batch, length, most, _ = shape
+    steps = torch.arange(length, device=device)[:, None]
+    answered = steps + torch.arange(most, device=device) < length
+    clip, frame, ahead = answered.expand(batch, -1, -1).nonzero(as_tuple=True)
+    return clip, frame, ahead
 
 
 def _drawn(

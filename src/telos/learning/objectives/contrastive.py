@@ -24,6 +24,7 @@ class Contrastive(Objective):
     """
 
     target = "online"
+    dear = True
 
     def __init__(self, config: ObjectiveConfig, dim: int) -> None:
         super().__init__({"prediction": config.prediction})

@@ -32,6 +32,7 @@ class Dino(Objective):
     """
 
     target = "ema"
+    dear = True
     centre: Tensor
 
     def __init__(self, config: ObjectiveConfig, dim: int) -> None:

@@ -35,6 +35,7 @@ class Discrete(Objective):
     """
 
     target = "pixels"
+    dear = True
 
     def __init__(
         self, config: ObjectiveConfig, dim: int, image: tuple[int, int, int]

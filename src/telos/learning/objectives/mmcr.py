@@ -23,6 +23,7 @@ class ManifoldCapacity(Objective):
     """
 
     target = "online"
+    dear = True
 
     def __init__(self, config: ObjectiveConfig, dim: int) -> None:
         super().__init__({"capacity": config.prediction, "spread": config.regulariser})

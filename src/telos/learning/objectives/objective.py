@@ -25,10 +25,13 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         target: What `Views.target` has to hold; `pixels` wants `Views.pixels`.
+        dear: Whether a prediction costs so much, or so much is compared with each
+            other, that one frame ahead is drawn for each frame in place of all.
         weights: Weight of each term that `terms` returns.
     """
 
     target: Target = "online"
+    dear: bool = False
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()

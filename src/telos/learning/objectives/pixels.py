@@ -29,6 +29,7 @@ class Pixels(Objective):
     """
 
     target = "pixels"
+    dear = True
     spread: Tensor
 
     def __init__(
