@@ -1,6 +1,6 @@
 """Which objective learns most by watching, at equal steps, and which collapse?
 
-    python benchmarks/objectives.py                      # as published, days on 2 cores
+    python benchmarks/objectives.py                      # as published, hours
     python benchmarks/objectives.py --parts digits slow write --seeds 0
     python benchmarks/objectives.py --tiny               # a look, not a result
 
@@ -70,7 +70,7 @@ class Plan:
     work: Path
     seeds: Sequence[int]
     episodes: int = 4000
-    effort: float = 0.5
+    effort: float = 0.1
     more: Sequence[str] = ()
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     parts = [*PARTS, "write"]
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--effort", type=float, default=0.5)
+    parser.add_argument("--effort", type=float, default=0.1)
     parser.add_argument("--tiny", action="store_true")
     asked = parser.parse_args()
     scratch = Path(__file__).parent / "scratch"

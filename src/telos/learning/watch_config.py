@@ -51,7 +51,7 @@ class WatchConfig:
     frame_skip: int = 1
     """Recorded steps between two frames of a clip."""
     optimiser: OptimiserConfig = field(
-        default_factory=lambda: OptimiserConfig(learning_rate=1e-3, weight_decay=1e-4)
+        default_factory=lambda: OptimiserConfig(learning_rate=3e-3, weight_decay=1e-4)
     )
     teacher: str = ""
     """Run whose watcher is the frozen teacher, for objectives that have one; by default
