@@ -67,8 +67,9 @@ class Command:
     """tiny (a laptop in minutes), small or base."""
     effort: float = 1.0
     """Multiplies the steps."""
-    backbone: str = "patch-conv"
-    """Network that looks at frames: patch-conv, conv, keypoints, vit or vit-tokens."""
+    backbone: str = "keypoints"
+    """Network that looks at frames: keypoints, patch-conv (faster, and localises less),
+    conv, vit or vit-tokens."""
     stream: str = ""
     """Image stream to watch; the only one by default."""
     clips: int = 32

@@ -69,7 +69,7 @@ def watch_recipe(
     size: Size,
     effort: float = 1.0,
     *,
-    backbone: BackboneKind = "patch-conv",
+    backbone: BackboneKind = "keypoints",
     shape: tuple[int, int, int] = (32, 32, 3),
     masks: MaskConfig | None = None,
     length: int = 20,

@@ -44,7 +44,7 @@ class WatcherConfig:
     """D of the latent of a frame."""
     backbone: BackboneConfig = field(
         default_factory=lambda: BackboneConfig(
-            kind="patch-conv", channels=32, width=128, downsample=1
+            kind="keypoints", channels=16, width=128, downsample=1
         )
     )
     predictor: CausalConfig = CausalConfig()
@@ -84,7 +84,7 @@ _SIZES: dict[Size, _Sizes] = {
 
 def sized_watcher(
     size: Size,
-    backbone: BackboneKind = "patch-conv",
+    backbone: BackboneKind = "keypoints",
     shape: tuple[int, int, int] = (32, 32, 3),
 ) -> WatcherConfig:
     """The configuration of a size, for frames of a shape.
@@ -100,9 +100,11 @@ def sized_watcher(
     if size not in _SIZES:
         raise ValueError(f"size {size!r} is unknown; choose one of {sorted(_SIZES)}")
     sizes = _SIZES[size]
+    # Maps of keypoints are many times larger than those of strided networks.
+    channels = sizes.channels // 2 if backbone == "keypoints" else sizes.channels
     looking = BackboneConfig(
         kind=backbone,
-        channels=sizes.channels,
+        channels=channels,
         width=sizes.features,
         downsample=max(1, max(shape[:2]) // SEEN),
     )

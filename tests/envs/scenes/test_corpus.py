@@ -13,7 +13,7 @@ from telos.envs import NotOfferedError, make_world
 from telos.envs.scenes import CONCEPTS, Conditions, quadruplets, track
 from telos.envs.scenes.conditions import SPEEDS
 from telos.envs.scenes.corpus import training_scene
-from telos.envs.scenes.laws import paths_of
+from telos.envs.scenes.laws import may_be_filmed, paths_of
 from telos.envs.scenes.scene import THICKNESS, Scene
 from telos.envs.scenes.states import states_of
 
@@ -188,3 +188,10 @@ def test_there_is_nothing_to_want() -> None:
 def test_bad_options_are_named(option: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_world("intuitive-physics", **option)
+
+
+def test_a_choice_that_leaves_no_room_is_made_anew() -> None:
+    """What seed 1142 begins with has no room in 32 frames: others are tried."""
+    crowded = Conditions(frames=32, objects=3, textured=True, overlay=0.1, noise=0.1)
+    scene = training_scene(1142, crowded, 0.5)
+    assert may_be_filmed(scene, 32)

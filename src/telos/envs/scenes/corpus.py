@@ -30,6 +30,9 @@ SHELF_REACH = (0.1, 0.3)
 HIDDEN = (2, 14)
 """Frames out of sight in the staged clips, at least and, if they fit, at most."""
 TRIES = 1000
+"""Of one choice of what is to be there."""
+CHOICES = 20
+"""A choice may leave no room, such as three bodies on a shelf beside a wall."""
 
 
 def training_scene(seed: int, conditions: Conditions, staged: float) -> Scene:
@@ -43,13 +46,14 @@ def training_scene(seed: int, conditions: Conditions, staged: float) -> Scene:
             bodies and furniture freely.
     """
     dice = Dice(np.random.default_rng([SPLITS["train"], seed]), conditions)
-    draw = _staged(dice) if dice.coin(staged) else _free(dice)
-    for _ in range(TRIES):
-        with contextlib.suppress(CannotFitError):
-            scene = draw()
-            if scene is not None and may_be_filmed(scene, conditions.frames):
-                return scene
-    raise AssertionError(f"no scene in {TRIES} tries, seed {seed}")
+    for _ in range(CHOICES):
+        draw = _staged(dice) if dice.coin(staged) else _free(dice)
+        for _ in range(TRIES):
+            with contextlib.suppress(CannotFitError):
+                scene = draw()
+                if scene is not None and may_be_filmed(scene, conditions.frames):
+                    return scene
+    raise AssertionError(f"no scene in {CHOICES} times {TRIES} tries, seed {seed}")
 
 
 def _staged(dice: Dice) -> Callable[[], Scene | None]:
