@@ -54,7 +54,7 @@ class Plan:
 
     work: Path
     episodes: int = 8000
-    effort: float = 1.0
+    effort: float = 0.5
     videos: int = 300
     seed: int = 0
 

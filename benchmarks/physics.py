@@ -40,14 +40,29 @@ from telos.config import jsonable, load_json, save_json
 from telos.envs.scenes import CONCEPTS
 from telos.learning.watched import load_watcher
 
-CORPORA: dict[str, tuple[int, dict[str, Any]]] = {
-    "easy": (20, {}),
-    "hard": (
-        32,
-        {"frames": 32, "objects": 3, "textured": True, "overlay": 0.1, "noise": 0.1},
-    ),
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """What is recorded, and how it is watched."""
+
+    frames: int
+    """Of a clip."""
+    ahead: int
+    """Frames ahead that are predicted: more than are hidden at a time."""
+    options: Sequence[str] = ()
+    """Of the world that is recorded."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Options of a training."""
+        return "--length", str(self.frames), "--ahead", str(self.ahead)
+
+
+HARD = ("frames=32", "objects=3", "textured=true", "overlay=0.1", "noise=0.1")
+CORPORA = {
+    "easy": Corpus(frames=20, ahead=12),
+    "hard": Corpus(frames=32, ahead=20, options=HARD),
 }
-"""Name -> frames of a clip, and the options of the world that records it."""
 RUNGS = {
     "easy": ("easy", "held-out-colours", "held-out-lanes", "held-out-speeds"),
     "hard": ("occlusion4", "occlusion8", "occlusion12", "hard"),
@@ -120,14 +135,13 @@ def tiny(work: Path) -> Plan:
 def recordings(plan: Plan) -> None:
     """Possible clips to learn from."""
     for name in plan.rungs:
-        frames, options = CORPORA[name]
-        told = [f"{key}={value}" for key, value in options.items()]
+        corpus = CORPORA[name]
         collect(
             "intuitive-physics",
             plan.work / f"{name}.h5",
             plan.episodes,
-            frames - 1,
-            *(["--options", *told] if told else []),
+            corpus.frames - 1,
+            *(["--options", *corpus.options] if corpus.options else []),
         )
 
 
@@ -237,7 +251,7 @@ def _pace(plan: Plan, corpus: str, objective: str) -> float:
         run = plan.work / "paces" / f"{corpus}-{objective}-{steps}"
         order = [str(plan.work / f"{corpus}.h5"), "--out", str(run), "--overwrite"]
         order += ["--objective", objective, "--effort", str(steps / FULL_STEPS)]
-        used.append(cpu_seconds("watch", *order, "--length", str(CORPORA[corpus][0])))
+        used.append(cpu_seconds("watch", *order, *CORPORA[corpus].told))
     few, many = plan.pace_steps
     return max((used[1] - used[0]) / (many - few), 1e-3)
 
@@ -248,7 +262,7 @@ def _train(plan: Plan, corpus: str, objective: str, seed: int, share: float) -> 
     return watch(
         plan.work / f"{corpus}.h5",
         _run(plan, corpus, objective, seed, share),
-        *("--objective", objective, "--length", str(CORPORA[corpus][0])),
+        *("--objective", objective, *CORPORA[corpus].told),
         *("--effort", f"{effort:.6f}", "--seed", str(seed)),
     )
 
