@@ -70,10 +70,16 @@ def test_the_page_holds_every_objective_with_its_numbers() -> None:
     assert "ok 1\u00d7, complete 2\u00d7" in text
     assert "the loss is &lt;nan&gt;" in text
     assert "gravity" in text
-    assert "position, by frame" in text
+    assert "linear, frame" in text
+    assert ">position <" in text
     assert "Collapsed: byol" in text
     assert 'src="http' not in text
     assert 'href="http' not in text
+
+
+def test_what_was_not_measured_has_no_column() -> None:
+    assert ">contrast<" in page(row("vicreg", 0.9))
+    assert ">contrast<" not in page(row("vicreg", 0.9, surprise={}))
 
 
 @pytest.mark.parametrize(

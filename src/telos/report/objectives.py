@@ -6,7 +6,7 @@ objectives and failed trainings are shown as they are, below the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,18 @@ class Row:
     reads: str
     surprise: str
     cells: list[str]
-    """Rank, deviation, variance within clips, skill, steps, cost, parameters."""
+    """Rank, variance within clips, skill, steps, cost, parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What was read of a label by a kind of probe: a cell for each objective."""
+    """What was read of a label: a line for each objective, a column for each probe."""
 
     name: str
-    probe: str
-    cells: list[str]
-    guess: str
+    measure: str
+    columns: list[str]
+    lines: list[tuple[str, list[str]]]
+    """Objective and cells; the last line is guessing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,9 @@ class Set:
     name: str
     about: str
     sentence: str
+    contrast: bool
+    """Whether surprise was measured."""
     rows: list[Row]
-    names: list[str]
     labels: list[Label]
     concepts: list[str]
     surprises: list[tuple[str, list[str]]]
@@ -92,8 +94,8 @@ def _set(part: Json) -> Set:
         name=part["name"],
         about=f"{part['world']}, {number(part['episodes'])} episodes",
         sentence=sentence(rows),
+        contrast=bool(concepts),
         rows=[_row(row) for row in rows],
-        names=[row["variant"] for row in rows],
         labels=_labels(rows),
         concepts=concepts,
         surprises=[
@@ -144,7 +146,6 @@ def _row(row: Json) -> Row:
         surprise=_share(row["surprise"].get("mean")),
         cells=[
             _rank(evidence),
-            _value(evidence["std_mean"]),
             _share(evidence["within_share"]),
             _value(evidence["prediction_skill"]),
             number(row["steps"]),
@@ -156,25 +157,35 @@ def _row(row: Json) -> Row:
 
 
 def _labels(rows: Sequence[Json]) -> list[Label]:
-    found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    """One for each label, in the order in which they were read."""
+    found: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]] = {}
     for row in rows:
         for p in row["probes"]:
-            key = p["label"], p["level"], p["kind"], p["measure"]
-            found.setdefault(key, {})[row["variant"]] = p
+            probes = found.setdefault((p["label"], p["measure"]), {})
+            probes.setdefault((p["level"], p["kind"]), {})[row["variant"]] = p
     return [
         Label(
-            name=f"{label}, by {level}",
-            probe=f"{kind}, {MEASURES[measure]}",
-            cells=[
-                _value(cells[row["variant"]]["score"])
-                if row["variant"] in cells
-                else "\u2013"
-                for row in rows
-            ],
-            guess=f"{next(iter(cells.values()))['guess']:.2f}",
+            name=label,
+            measure=MEASURES[measure],
+            columns=[f"{kind}, {level}" for level, kind in probes],
+            lines=[_line(row["variant"], probes) for row in rows if row["probes"]]
+            + [("guess", [_guess(cells) for cells in probes.values()])],
         )
-        for (label, level, kind, measure), cells in found.items()
+        for (label, measure), probes in found.items()
     ]
+
+
+def _line(
+    name: str, probes: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> tuple[str, list[str]]:
+    return name, [
+        _value(cells[name]["score"]) if name in cells else "\u2013"
+        for cells in probes.values()
+    ]
+
+
+def _guess(cells: Mapping[str, Any]) -> str:
+    return f"{next(iter(cells.values()))['guess']:.2f}"
 
 
 def _track(name: str, told: Json | None, css: str) -> str:
