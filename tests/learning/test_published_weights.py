@@ -176,7 +176,9 @@ def test_i_jepa_and_v_jepa() -> None:
     target = torch.nn.functional.layer_norm(teacher, (D,))
     smooth = torch.nn.functional.smooth_l1_loss(predicted, target)
     equal(total_of("jepa-ema"), float(smooth))
-    equal(total_of("frozen-teacher"), float((predicted - target).abs().mean()))
+    absolute = float((predicted - target).abs().mean())
+    equal(total_of("v-jepa"), absolute)
+    equal(total_of("frozen-teacher"), absolute)
 
 
 def test_weights_mean_the_same_for_every_width() -> None:

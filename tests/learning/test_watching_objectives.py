@@ -24,7 +24,7 @@ from telos.learning.objectives.config import STATISTICAL
 N, D, CLIPS = 128, 16, 8
 IMAGE = (8, 8, 3)
 PICTURES = ("pixels", "masked-pixels", "discrete")
-TAUGHT = ("byol", "simsiam", "dino", "jepa-ema", "frozen-teacher")
+TAUGHT = ("byol", "simsiam", "dino", "jepa-ema", "v-jepa", "frozen-teacher")
 REGULARISED = ("vicreg", "logdet", "coding-rate", "sigreg", "visreg")
 SEE_SCALE = ("vicreg", "logdet", "sigreg", "visreg")
 """The others compare directions or correlations, whatever their scale."""
@@ -194,6 +194,7 @@ ROTATION: dict[str, bool] = {
     "byol": True,
     "simsiam": True,
     "jepa-ema": False,
+    "v-jepa": False,
     "frozen-teacher": False,
     "infonce": True,
 }
@@ -340,7 +341,7 @@ def test_what_came_as_predicted_surprises_less(kind: str) -> None:
     loss_of(objective, seen(target, stretched(1)))
     objective.eval()
     close, far = target + 0.05 * sample(N, D, seed=8), stretched(1)
-    if kind in ("jepa-ema", "frozen-teacher"):
+    if kind in ("jepa-ema", "v-jepa", "frozen-teacher"):
         close = torch.nn.functional.layer_norm(close, (D,))
     little, much = objective.surprise(close, target), objective.surprise(far, target)
     assert little.shape == (N,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from telos.learning.losses import absolute_errors, smooth_errors
 from telos.learning.objectives.barlow import BarlowTwins
 from telos.learning.objectives.config import ObjectiveConfig
 from telos.learning.objectives.contrastive import Contrastive
@@ -28,8 +29,11 @@ OF_LATENTS: dict[str, Callable[[ObjectiveConfig, int], Objective]] = {
     "byol": lambda config, dim: Cosine(config, "ema"),
     "simsiam": lambda config, dim: Cosine(config, "stopped"),
     "dino": Dino,
-    "jepa-ema": lambda config, dim: NormedTargets(config, "ema"),
-    "frozen-teacher": lambda config, dim: NormedTargets(config, "frozen"),
+    "jepa-ema": lambda config, dim: NormedTargets(config, "ema", smooth_errors),
+    "v-jepa": lambda config, dim: NormedTargets(config, "ema", absolute_errors),
+    "frozen-teacher": lambda config, dim: NormedTargets(
+        config, "frozen", absolute_errors
+    ),
     "infonce": Contrastive,
 }
 OF_PICTURES: dict[str, Callable[[ObjectiveConfig, int, Image], Objective]] = {

@@ -23,6 +23,7 @@ Kind = Literal[
     "simsiam",
     "dino",
     "jepa-ema",
+    "v-jepa",
     "frozen-teacher",
     "infonce",
     "pixels",

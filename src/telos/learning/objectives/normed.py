@@ -1,4 +1,4 @@
-"""Regression on a teacher's latents: I-JEPA and V-JEPA, and a frozen teacher."""
+"""Regression on a teacher's latents: I-JEPA, V-JEPA and a frozen teacher."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from telos.learning.losses import absolute_errors, normed, smooth_errors
+from telos.learning.losses import normed
 from telos.learning.objectives.config import ObjectiveConfig
 from telos.learning.objectives.objective import Objective
 from telos.learning.objectives.views import Views
@@ -19,17 +19,18 @@ class NormedTargets(Objective):
 
     Args:
         config: Whose prediction weight is read.
-        target: ema (I-JEPA: smooth absolute errors) or frozen (SALT: absolute errors).
+        target: ema (I-JEPA, V-JEPA) or frozen (SALT).
+        distances: Errors of rows: smooth absolute (I-JEPA) or absolute (the others).
     """
 
     def __init__(
-        self, config: ObjectiveConfig, target: Literal["ema", "frozen"]
+        self,
+        config: ObjectiveConfig,
+        target: Literal["ema", "frozen"],
+        distances: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
         super().__init__({"prediction": config.prediction})
-        self.target = target
-        self.distances: Callable[[Tensor, Tensor], Tensor] = (
-            smooth_errors if target == "ema" else absolute_errors
-        )
+        self.target, self.distances = target, distances
 
     def terms(self, views: Views, draw: torch.Generator) -> Mapping[str, Tensor]:
         """The mean error."""
