@@ -6,11 +6,6 @@ import pytest
 import torch
 from tests.learning.squares import SIZE, tiny_watcher
 
-from telos.world_model.predictors.causal import (
-    RECENT,
-    CausalPredictor,
-    last_changes,
-)
 from telos.world_model.watcher import Watcher
 from telos.world_model.watcher_config import CausalConfig, sized_watcher
 
@@ -172,26 +167,3 @@ def test_training_standardises_and_calibration_keeps_it() -> None:
     torch.testing.assert_close(
         watcher.encode(frames).flatten(0, 1).std(0), torch.ones(16), atol=0.02, rtol=0
     )
-
-
-def test_last_changes_are_those_that_led_to_a_frame() -> None:
-    z = torch.randn(2, 7, 3)
-    found = last_changes(z)
-    for t in range(7):
-        for back in range(RECENT):
-            old = t - back
-            expected = z[:, old] - z[:, old - 1] if old > 0 else torch.zeros(2, 3)
-            torch.testing.assert_close(found[:, t, 3 * back : 3 * back + 3], expected)
-    assert not last_changes(z[:, :1]).any()
-
-
-def test_even_motion_is_a_line_that_needs_no_attention() -> None:
-    predictor = CausalPredictor(3, 0, 8, width=8, depth=1, ahead=4)
-    with torch.no_grad():
-        for k in range(4):
-            predictor.line.weight[3 * k : 3 * k + 3, :3] = (k + 1) * torch.eye(3)
-    z = torch.randn(2, 1, 3) + torch.arange(6.0)[:, None] * torch.randn(2, 1, 3)
-    foreseen = predictor(z, torch.zeros(2, 6, 0))
-    ahead = torch.arange(1.0, 5)[:, None] * (z[:, 1:2] - z[:, :1])
-    expected = z[:, 1:].unsqueeze(2) + ahead.unsqueeze(1)
-    torch.testing.assert_close(foreseen[:, 1:], expected)

@@ -13,19 +13,14 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 HEADS = 4
-RECENT = 4
-"""Last changes that are extrapolated along a line."""
 
 
 class CausalPredictor(nn.Module):
     """Latents that follow every frame of a clip, from that frame and those before it.
 
-    It predicts the change, and begins by predicting none: the outputs start at zero.
-    One part of it is linear in the last changes, so that going on evenly need not be
-    learned by attention; a token holds the change that led to its frame as well.
+    It predicts the change, and begins by predicting none: the output starts at zero.
     Positions count from the first frame that it is shown, so that a clip that is cut
     looks like one that begins there.
 
@@ -70,7 +65,7 @@ class CausalPredictor(nn.Module):
                 "told: set it to 1, or leave the actions out"
             )
         self.memory, self.action_dim, self.ahead = memory, action_dim, ahead
-        self.embed = nn.Linear(2 * dim + action_dim, width)
+        self.embed = nn.Linear(dim + action_dim, width)
         self.position = nn.Parameter(0.02 * torch.randn(memory, width))
         layer = nn.TransformerEncoderLayer(
             width, HEADS, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
@@ -78,9 +73,8 @@ class CausalPredictor(nn.Module):
         self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, ahead * dim)
-        self.line = nn.Linear(RECENT * dim, ahead * dim, bias=False)
-        for zero in (self.out.weight, self.out.bias, self.line.weight):
-            nn.init.zeros_(zero)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
         later = torch.ones(memory, memory, dtype=torch.bool).triu(1)
         self.register_buffer("blind", later, persistent=False)
 
@@ -94,22 +88,7 @@ class CausalPredictor(nn.Module):
             actions: That leave them.
         """
         length = latents.shape[1]
-        changes = last_changes(latents)
-        told = torch.cat([latents, changes[..., : latents.shape[-1]], actions], -1)
-        tokens = self.embed(told) + self.position[:length]
+        tokens = self.embed(torch.cat([latents, actions], -1)) + self.position[:length]
         seen = self.blocks(tokens, mask=self.blind[:length, :length], is_causal=True)
-        change = self.out(self.norm(seen)) + self.line(changes)
-        return latents.unsqueeze(2) + change.unflatten(-1, (self.ahead, -1))
-
-
-def last_changes(
-    latents: Float[Tensor, "B T D"],
-) -> Float[Tensor, "B T F"]:
-    """The changes that led to each frame, the newest first; 0 before the first frame.
-
-    Entry t holds z_t - z_{t-1}, z_{t-1} - z_{t-2}, ..., R of them.
-    """
-    length = latents.shape[1]
-    changes = pad(latents.diff(dim=1), (0, 0, RECENT, 0))
-    back = range(RECENT - 1, -1, -1)
-    return torch.cat([changes[:, i : i + length] for i in back], dim=-1)
+        change = self.out(self.norm(seen)).unflatten(-1, (self.ahead, -1))
+        return latents.unsqueeze(2) + change
