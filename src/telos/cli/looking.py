@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from telos.evaluation.surprise import Watching
+    from telos.evaluation.surprise import Windows
 
 CONTROLS = {"frame-difference": 2, "copy-last": 2, "linear-extrapolation": 3}
 """Control -> frames that it looks at, the one that it judges included."""
@@ -24,7 +24,7 @@ class Looking:
     """Something that can be surprised, and how it wants to see."""
 
     name: str
-    watching: Watching
+    watching: Windows
     """Through windows, so that clips may be of any length."""
     size: tuple[int, int]
     """Height and width of frames."""
