@@ -160,6 +160,14 @@ def test_wrong_use(folder: Path, capsys, options: list[str], said: str) -> None:
     assert said in refused(capsys, [*odd(folder), *options])
 
 
+def test_episodes_are_for_the_threshold(tmp_path: Path, capsys) -> None:
+    order = ["surprise", str(tmp_path / "episodes.h5"), "--model", "copy-last"]
+    assert main(order) != 0
+    said = capsys.readouterr().err
+    assert "holds episodes" in said
+    assert "--threshold-from" in said
+
+
 def test_too_few_calm_frames_for_the_rate(folder: Path, capsys) -> None:
     arguments = odd(folder, "--threshold-from", folder / "calm.mp4")
     assert "38 frames are too few" in refused(capsys, [*arguments, "--rate", "0.001"])

@@ -99,6 +99,12 @@ def _video(
 ) -> dict[str, Any]:
     from telos.evaluation.surprise import find_peaks, read_video
 
+    if command.video.suffix == ".h5":
+        raise ValueError(
+            f"{command.video} holds episodes, and a video is looked at here: give a "
+            f"video, and take the threshold from episodes with --threshold-from "
+            f"{command.video}"
+        )
     say(f"looking at {command.video}")
     footage = read_video(
         command.video, size=looking.size, fps=command.fps, shortest=looking.window
