@@ -7,6 +7,7 @@ objective      says what p is compared with, and what keeps z from collapsing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ from telos.learning.sight import Sight
 from telos.learning.taught import Watched
 from telos.types import Window
 from telos.world_model.watcher import Watcher
+
+AT_ONCE = 2048
+"""Frames of different clips that are encoded together, about, so that memory stays
+bounded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +46,7 @@ class Glances:
 
     def followed_by(self, later: Glances) -> Glances:
         """These frames and those after them."""
-        pixels = None
-        if self.pixels is not None and later.pixels is not None:
-            pixels = torch.cat([self.pixels, later.pixels], dim=1)
-        return Glances(
-            latents=torch.cat([self.latents, later.latents], dim=1),
-            target=torch.cat([self.target, later.target], dim=1),
-            pixels=pixels,
-        )
+        return _joined((self, later), dim=1)
 
 
 class CausalWatched(Watched):
@@ -146,7 +144,13 @@ class CausalWatched(Watched):
         """
         self.check_frames(clips)
         with self.judging():
-            return self._glances(self.seen(clips))
+            parts = [
+                self._glances(self.seen(some))
+                for some in np.array_split(
+                    clips, -(-clips[..., 0, 0, 0].size // AT_ONCE)
+                )
+            ]
+        return _joined(parts, dim=0)
 
     def newest(
         self, glances: Glances, memory: int | None = None
@@ -204,6 +208,16 @@ class CausalWatched(Watched):
     def _pictures(self, frames: Tensor) -> Tensor | None:
         """(B, T, h, w, C) from 0 to 1, for objectives that look at pictures."""
         return frames.float() / 255 if self.objective.target == "pixels" else None
+
+
+def _joined(parts: Sequence[Glances], dim: int) -> Glances:
+    """Glances of more clips (0), or of more frames of the same (1)."""
+    shown = [part.pixels for part in parts if part.pixels is not None]
+    return Glances(
+        latents=torch.cat([part.latents for part in parts], dim),
+        target=torch.cat([part.target for part in parts], dim),
+        pixels=torch.cat(shown, dim) if shown else None,
+    )
 
 
 def _all(shape: torch.Size, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

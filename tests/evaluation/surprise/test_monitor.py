@@ -11,6 +11,7 @@ from tests.learning.squares import square_clips, tiny_watcher
 
 from telos.evaluation.surprise import SurpriseMonitor, threshold_of, windows
 from telos.evaluation.surprise.controls import FrameDifference, LinearExtrapolation
+from telos.learning import causal_watched
 from telos.learning.objectives import objective_config
 from telos.learning.taught import calibrate
 from telos.learning.watched import untrained_watched
@@ -126,6 +127,7 @@ def test_looking_at_a_frame_once_is_as_good_as_again_and_again(
         axis=1,
     )
     monkeypatch.setattr(windows, "AT_ONCE", 5)
+    monkeypatch.setattr(causal_watched, "AT_ONCE", 8)
     fast = windows.Windows(watched, window).trace(clips, memory)
     np.testing.assert_allclose(fast[:, 1:], slow, rtol=1e-4, atol=1e-6)
     monitor = SurpriseMonitor(watched, window=window, memory=memory)
