@@ -84,14 +84,14 @@ def build_surprise(
 def _verdict(values: Json) -> str:
     count = values["num_peaks"]
     if not count:
-        return "Nothing in this video surprised the model."
+        return "No frame of this video lies above the threshold."
     first = values["peaks"][0]
     what = "One moment" if count == 1 else f"{number(count)} moments"
     return f"{what} surprised the model, most of all at {first['seconds']:.2f} s."
 
 
 def _badge(count: int) -> str:
-    return "surprised" if count else "as expected"
+    return "surprised" if count else "below the threshold"
 
 
 def _facts(values: Json) -> list[tuple[str, str]]:
